@@ -1,0 +1,32 @@
+"""A node type: what the scheduler must know of it, and the function that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowmaestro.nodes.context import NodeContext
+from flowmaestro.nodes.results import Result
+from flowmaestro.workflow.catalog import NodeTypeSpec
+
+Run = Callable[[Any, NodeContext], Result | Awaitable[Result]]
+"""Called with the rendered, validated config (an instance of ``spec.config_model``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeType:
+    """A node type of a :class:`~flowmaestro.nodes.registry.Registry`.
+
+    ``run`` raises :class:`~flowmaestro.nodes.errors.NodeError` for a clear failure; whatever else
+    it raises is the author's bug. Cancelling the awaitable stops the work and closes what it
+    opened. Functions without ``async`` are taken to a thread inside ``run``, so a caller treats
+    all types alike.
+    """
+
+    spec: NodeTypeSpec
+    run: Run
+    inline: bool = False
+    """Pure, fast and without I/O: ``run`` returns its result at once and never awaits."""
+    raw_fields: frozenset[str] = field(default=frozenset())
+    """Config fields (snake_case names) whose templates must not be rendered before ``run``."""
