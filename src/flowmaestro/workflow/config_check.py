@@ -1,0 +1,171 @@
+"""Checks of one node's config: its model, its templates, and what these may refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from flowmaestro.workflow.catalog import BODY, NodeTypeSpec
+from flowmaestro.workflow.expressions import (
+    Template,
+    TemplateSyntaxError,
+    compile_bare,
+    compile_template,
+    has_template,
+)
+from flowmaestro.workflow.limits import Limits
+from flowmaestro.workflow.model_check import check_model
+from flowmaestro.workflow.problems import Path, Problems, shorten
+
+OUTPUT_VARIABLE = "output_variable"
+WORKFLOW_ID = "workflow_id"
+RESERVED_NAMES = frozenset({"inputs", "nodes", "secrets"})
+"""Roots of expressions that no variable may hide."""
+_WORDS = frozenset(
+    {"and", "else", "false", "False", "if", "in", "is", "none", "None", "not", "or"}
+    | {"true", "True"}
+)
+
+
+class ConfigChecker:
+    """Checks the configs of one definition's nodes, those of its loops' bodies included.
+
+    *known_workflows* are the ids that a ``workflow`` node may name; ``None``: not known here.
+    """
+
+    def __init__(
+        self, limits: Limits, known_workflows: Collection[str] | None, problems: Problems
+    ) -> None:
+        self._limits = limits
+        self._known_workflows = known_workflows
+        self._problems = problems
+        self._expressions = 0
+
+    def check(
+        self, config: dict[str, Any], spec: NodeTypeSpec, node_ids: Collection[str], path: Path
+    ) -> None:
+        """Check *config*, whose known keys are in snake_case; *node_ids* are the nodes that its
+        expressions may refer to."""
+        literal = {OUTPUT_VARIABLE, *spec.literal_fields}
+        if spec.container == "workflow":
+            literal.add(WORKFLOW_ID)
+            self._check_workflow(config.get(WORKFLOW_ID), (*path, WORKFLOW_ID))
+        check_model(
+            config, spec.config_model, path, self._problems, rendered_later=_is_rendered_later
+        )
+        for field, value in config.items():
+            place = (*path, field)
+            if field == BODY and spec.container == "loop":
+                continue
+            if field in literal:
+                self._check_literal(value, place)
+            elif field in spec.expression_fields and isinstance(value, str):
+                self._check_text(value, spec, node_ids, place, bare=True)
+            else:
+                self._check_templates(value, spec, node_ids, place)
+        self._check_variable(config.get(OUTPUT_VARIABLE), (*path, OUTPUT_VARIABLE))
+
+    def _check_templates(
+        self, value: Any, spec: NodeTypeSpec, node_ids: Collection[str], path: Path
+    ) -> None:
+        if isinstance(value, str):
+            if has_template(value):
+                self._check_text(value, spec, node_ids, path)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                self._check_templates(item, spec, node_ids, (*path, key))
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                self._check_templates(item, spec, node_ids, (*path, index))
+
+    def _check_text(
+        self,
+        text: str,
+        spec: NodeTypeSpec,
+        node_ids: Collection[str],
+        path: Path,
+        *,
+        bare: bool = False,
+    ) -> None:
+        self._expressions += max(text.count("{{"), 1)
+        if self._expressions > self._limits.max_expressions:
+            message = f"There are more than {self._limits.max_expressions:,} expressions."
+            self._problems.add((), "limit", message)
+            return
+        try:
+            template = compile_bare(text) if bare else compile_template(text)
+        except TemplateSyntaxError as error:
+            where = f" (line {error.line}, column {error.column})" if "\n" in text else ""
+            within = f" In '{shorten(error.expression)}'{where}." if error.expression else ""
+            self._problems.add(path, "template", f"{error.message}{within}")
+            return
+        self._check_references(template, node_ids, path)
+        if template.uses_secrets:
+            self._check_secrets(template, spec, path)
+
+    def _check_references(self, template: Template, node_ids: Collection[str], path: Path) -> None:
+        for root, field in sorted(template.members, key=str):
+            if root == "nodes" and field is not None and field not in node_ids:
+                self._problems.add(
+                    path,
+                    "unknown_node",
+                    f"The expression refers to the node '{shorten(field)}', which does not exist."
+                    f"{self._problems.suggest(field, node_ids)}",
+                )
+
+    def _check_secrets(self, template: Template, spec: NodeTypeSpec, path: Path) -> None:
+        if not spec.allows_secrets:
+            self._problems.add(
+                path,
+                "secret",
+                f"A node of type '{spec.name}' records what it is given, so it may not use "
+                "'secrets': use the secret where it is needed.",
+            )
+        elif ("secrets", None) in template.members:
+            self._problems.add(
+                path, "secret", "A secret is named where it is used, such as 'secrets.API_KEY'."
+            )
+
+    def _check_literal(self, value: Any, path: Path) -> None:
+        if isinstance(value, str) and has_template(value):
+            self._problems.add(
+                path,
+                "template",
+                f"'{path[-1]}' is read before the workflow runs, so it is no template.",
+            )
+
+    def _check_variable(self, value: Any, path: Path) -> None:
+        if not isinstance(value, str) or has_template(value):
+            return
+        if not value.isidentifier() or value in _WORDS:
+            self._problems.add(
+                path,
+                "invalid_value",
+                f"'{shorten(value)}' is no variable name: letters, digits and '_', not beginning "
+                "with a digit.",
+            )
+        elif value in RESERVED_NAMES:
+            self._problems.add(
+                path, "invalid_value", f"'{value}' has a meaning of its own: take another name."
+            )
+
+    def _check_workflow(self, value: Any, path: Path) -> None:
+        known = self._known_workflows
+        if known is None or not isinstance(value, str) or value in known or has_template(value):
+            return
+        self._problems.add(
+            path,
+            "unknown_workflow",
+            f"There is no workflow '{shorten(value)}'.{self._problems.suggest(value, known)}",
+        )
+
+
+def _is_rendered_later(value: Any, inside: bool) -> bool:
+    """Whether *value* is a template, or, if *inside*, holds one."""
+    if isinstance(value, str):
+        return has_template(value)
+    if inside and isinstance(value, Mapping):
+        return any(_is_rendered_later(item, True) for item in value.values())
+    return (
+        inside and isinstance(value, list) and any(_is_rendered_later(item, True) for item in value)
+    )

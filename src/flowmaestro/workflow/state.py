@@ -1,0 +1,381 @@
+"""The state of an execution: a fold of its log, and nothing else.
+
+:class:`ExecutionState` is changed by :meth:`ExecutionState.apply` alone, one event after the other
+in the order of their numbers. It is deterministic: the same definitions, inputs and events give the
+same state, whoever folds them and whenever. What to do next is read off it by
+:func:`flowmaestro.workflow.decide`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from flowmaestro.events import (
+    Event,
+    ExecutionCancelled,
+    ExecutionCompleted,
+    ExecutionFailed,
+    ExecutionProgress,
+    ExecutionStarted,
+    NodeCompleted,
+    NodeExpanded,
+    NodeFailed,
+    NodeRetrying,
+    NodeSkipped,
+    NodeStarted,
+)
+from flowmaestro.events import Status as ExecutionStatus
+
+from .graph import Graph
+from .scope import ContainerState, NodeState, NodeStatus, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeFailure:
+    """Why a scope cannot go on: the node whose failure its ``on_error`` did not handle."""
+
+    node_id: str
+    error: str
+    error_code: str
+
+
+class InconsistentLog(Exception):
+    """An event that cannot follow the ones before it: the log is not one of this execution."""
+
+
+class ExecutionState:
+    """Where an execution stands.
+
+    :param graph: the executed workflow.
+    :param inputs: the execution's inputs by name.
+    :param called: the graphs that ``workflow`` nodes may call, by workflow id.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        inputs: Mapping[str, Any],
+        called: Mapping[str, Graph] | None = None,
+    ) -> None:
+        self.graph = graph
+        self.called = called or {}
+        self.status: ExecutionStatus = "pending"
+        self.started_at: datetime | None = None
+        self.progress: float = 0
+        self.current_node: str | None = None
+        self.total_nodes = len(graph.nodes)
+        self.settled_nodes = 0
+        self.reported_settled_nodes = 0
+        self.last_number = 0
+        """How many events were applied."""
+
+        self.root = Scope(graph, prefix="", names=inputs, outer=None, container=None, index=0)
+        self.failure: ScopeFailure | None = None
+        # What waits for a decision, each in the order it came about (dicts serve as ordered sets).
+        self.ready: dict[str, NodeState] = {}
+        self.unreached: dict[str, NodeState] = {}
+        self.retrying: dict[str, NodeState] = {}
+        self.running: dict[str, NodeState] = {}
+        self.open_containers: dict[str, NodeState] = {}
+        self.finished_containers: dict[str, NodeState] = {}
+        self.failed_containers: dict[str, ScopeFailure] = {}
+
+    @property
+    def ended(self) -> bool:
+        """Whether the log has its terminal event."""
+        return self.status in ("completed", "failed", "cancelled")
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """What the workflow gives, from what has completed so far."""
+        return self.root.graph.collect_outputs(self.root.outputs)
+
+    def find(self, path: str) -> NodeState:
+        """Return the node at *path*.
+
+        :raises InconsistentLog: if no scope that is open holds such a node.
+        """
+        node = self.ready.get(path) or self.running.get(path) or self._search(path)
+        if node is None:
+            raise InconsistentLog(f"no open scope holds a node {path!r}")
+        return node
+
+    def apply(self, event: Event) -> None:
+        """Take the next event of the log into account. Types that change nothing are passed over.
+
+        :raises InconsistentLog: if the event cannot follow the ones before it.
+        """
+        if self.ended:
+            raise InconsistentLog(f"{event.type} after the end of the log")
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event)
+        self.last_number += 1
+
+    def apply_all(self, events: Iterable[Event]) -> ExecutionState:
+        """Apply *events* in order and return the state itself."""
+        for event in events:
+            self.apply(event)
+        return self
+
+    # Events, one handler each.
+
+    def _execution_started(self, event: ExecutionStarted) -> None:
+        self.status = "running"
+        self.started_at = event.started_at
+        self._open(self.root)
+
+    def _execution_progress(self, event: ExecutionProgress) -> None:
+        self.progress = event.progress
+        self.current_node = event.current_node
+        self.reported_settled_nodes = event.completed_nodes
+        if event.node_progress is not None and event.current_node in self.running:
+            self.running[event.current_node].progress = event.node_progress
+
+    def _execution_ended(
+        self, event: ExecutionCompleted | ExecutionFailed | ExecutionCancelled
+    ) -> None:
+        self.status = event.status
+
+    def _node_started(self, event: NodeStarted) -> None:
+        node = self.ready.pop(event.node_id, None) or self.retrying.pop(event.node_id, None)
+        if node is None:
+            raise InconsistentLog(f"{event.node_id!r} started without being ready")
+        node.status = NodeStatus.RUNNING
+        node.attempt = event.attempt
+        node.started_at = event.started_at
+        node.retry_at = None
+        node.progress = 0
+        self.current_node = node.path
+        self.running[node.path] = node
+        _count_running(node.scope, +1)
+
+    def _node_retrying(self, event: NodeRetrying) -> None:
+        node = self._stop_running(event.node_id)
+        node.status = NodeStatus.RETRYING
+        node.retry_at = event.timestamp + timedelta(milliseconds=event.delay_ms)
+        if event.interrupted:
+            node.interruptions += 1
+        else:
+            node.failures += 1
+        self.retrying[node.path] = node
+
+    def _node_expanded(self, event: NodeExpanded) -> None:
+        node = self._stop_running(event.node_id)
+        body = self._body(node)
+        node.status = NodeStatus.OPEN
+        node.container = ContainerState(event.scopes, [None] * len(event.scopes))
+        self.total_nodes += len(event.scopes) * len(body.nodes)
+        self.open_containers[node.path] = node
+        if event.scopes:
+            self._open_scopes(node)
+        else:
+            self.finished_containers[node.path] = node
+
+    def _node_completed(self, event: NodeCompleted) -> None:
+        node = self._leave(event.node_id)
+        node.status = NodeStatus.COMPLETED
+        scope = node.scope
+        scope.outputs[node.node.id] = event.outputs
+        config = node.node.definition.config
+        if node.node.type == "input":
+            name = config.get("input_variable") or config.get("input_name")
+            if isinstance(name, str):
+                scope.variables[name] = event.outputs.get("value")
+        variable = config.get("output_variable")
+        if isinstance(variable, str) and variable:
+            scope.variables[variable] = event.outputs
+        self._settle(node, event.handle)
+
+    def _node_failed(self, event: NodeFailed) -> None:
+        node = self._leave(event.node_id)
+        node.status = NodeStatus.FAILED
+        on_error = node.node.definition.on_error
+        if on_error is None or on_error.strategy == "fail":
+            self._fail_scope(node.scope, ScopeFailure(node.path, event.error, event.error_code))
+            return
+        handle: str | None = "default"
+        if on_error.strategy == "fallback":
+            value = on_error.fallback_value
+            outputs = value if isinstance(value, dict) else {"value": value}
+            handle = value if isinstance(value, str) else handle
+        else:
+            outputs = {"error": event.error, "error_code": event.error_code}
+        node.scope.outputs[node.node.id] = outputs
+        variable = node.node.definition.config.get("output_variable")
+        if isinstance(variable, str) and variable:
+            node.scope.variables[variable] = outputs
+        self._settle(node, handle)
+
+    def _node_skipped(self, event: NodeSkipped) -> None:
+        node = self.unreached.pop(event.node_id, None)
+        if node is None:
+            raise InconsistentLog(f"{event.node_id!r} skipped although it can be reached")
+        node.status = NodeStatus.SKIPPED
+        self._settle(node, None)
+
+    # Scopes.
+
+    def _body(self, node: NodeState) -> Graph:
+        if node.node.body is not None:
+            return node.node.body
+        try:
+            return self.called[cast(str, node.node.workflow_id)]
+        except KeyError:
+            raise InconsistentLog(f"{node.path!r} calls a workflow that is not pinned") from None
+
+    def _open_scopes(self, node: NodeState) -> None:
+        container = cast(ContainerState, node.container)
+        body = self._body(node)
+        is_loop = node.node.body is not None
+        limit = node.node.max_concurrency if is_loop else 1
+        while (
+            container.next_index < len(container.scope_names) and len(container.open_scopes) < limit
+        ):
+            index = container.next_index
+            container.next_index += 1
+            scope = Scope(
+                body,
+                prefix=f"{node.path}[{index}]." if is_loop else f"{node.path}.",
+                names=container.scope_names[index],
+                outer=node.scope if is_loop else None,
+                container=node,
+                index=index,
+            )
+            container.open_scopes[index] = scope
+            self._open(scope)
+
+    def _open(self, scope: Scope) -> None:
+        for node in scope.nodes.values():
+            if node.unsettled_edges == 0:
+                node.status = NodeStatus.READY
+                self.ready[node.path] = node
+
+    def _settle(self, node: NodeState, handle: str | None) -> None:
+        """Settle the edges that leave *node*; all of a skipped node's are not taken."""
+        scope = node.scope
+        live = node.status is not NodeStatus.SKIPPED
+        for edge in node.node.outgoing:
+            target = scope.nodes[edge.target]
+            target.unsettled_edges -= 1
+            if live and (edge.source_handle is None or edge.source_handle == handle):
+                target.reached = True
+            if target.unsettled_edges == 0:
+                if target.reached:
+                    target.status = NodeStatus.READY
+                    self.ready[target.path] = target
+                else:
+                    self.unreached[target.path] = target
+        self.settled_nodes += 1
+        scope.unsettled -= 1
+        if scope.unsettled == 0 and scope.container is not None:
+            self._close(scope, scope.container)
+
+    def _close(self, scope: Scope, node: NodeState) -> None:
+        container = cast(ContainerState, node.container)
+        container.results[scope.index] = scope.graph.collect_outputs(scope.outputs)
+        container.finished += 1
+        del container.open_scopes[scope.index]
+        if container.finished == len(container.results):
+            self.finished_containers[node.path] = node
+        else:
+            self._open_scopes(node)
+
+    def _fail_scope(self, scope: Scope, failure: ScopeFailure) -> None:
+        if scope.container is None:
+            self.failure = self.failure or failure
+        else:
+            node = scope.container
+            self.failed_containers.setdefault(node.path, failure)
+
+    # Leaving the sets.
+
+    def _stop_running(self, path: str) -> NodeState:
+        node = self.running.pop(path, None)
+        if node is None:
+            raise InconsistentLog(f"{path!r} is not running")
+        _count_running(node.scope, -1)
+        return node
+
+    def _leave(self, path: str) -> NodeState:
+        """Take a node that ends out of the running nodes, the retrying ones or the open
+        containers; the end of a container ends all it holds."""
+        if path in self.running:
+            return self._stop_running(path)
+        node = self.open_containers.pop(path, None)
+        if node is None:
+            raise InconsistentLog(f"{path!r} ended without running")
+        self.finished_containers.pop(path, None)
+        self.failed_containers.pop(path, None)
+        self.settled_nodes += self._unsettled_inside(node)
+        for inner in descendants(node):
+            if inner.status is NodeStatus.RUNNING:
+                self._stop_running(inner.path)
+            for pending in (
+                self.ready,
+                self.unreached,
+                self.retrying,
+                self.open_containers,
+                self.finished_containers,
+                self.failed_containers,
+            ):
+                pending.pop(inner.path, None)
+        node.container = None
+        return node
+
+    def _unsettled_inside(self, node: NodeState) -> int:
+        """Count the nodes that a container's end settles: known, and never to run."""
+        container = node.container
+        if container is None:
+            return 0
+        unopened = len(container.scope_names) - container.next_index
+        count = unopened * len(self._body(node).nodes)
+        for scope in container.open_scopes.values():
+            count += scope.unsettled
+            count += sum(
+                self._unsettled_inside(inner)
+                for inner in scope.nodes.values()
+                if inner.status is NodeStatus.OPEN
+            )
+        return count
+
+    def _search(self, path: str) -> NodeState | None:
+        for candidates in (self.retrying, self.open_containers, self.unreached):
+            if path in candidates:
+                return candidates[path]
+        return self.root.nodes.get(path)
+
+
+def descendants(node: NodeState) -> Iterator[NodeState]:
+    """Yield every node in the open scopes of a container, at any depth."""
+    if node.container is None:
+        return
+    for scope in node.container.open_scopes.values():
+        for inner in scope.nodes.values():
+            yield inner
+            yield from descendants(inner)
+
+
+def _count_running(scope: Scope, change: int) -> None:
+    level: Scope | None = scope
+    while level is not None:
+        level.running += change
+        level = level.parent
+
+
+_HANDLERS: dict[type[Event], Callable[[ExecutionState, Any], None]] = {
+    ExecutionStarted: ExecutionState._execution_started,
+    ExecutionProgress: ExecutionState._execution_progress,
+    ExecutionCompleted: ExecutionState._execution_ended,
+    ExecutionFailed: ExecutionState._execution_ended,
+    ExecutionCancelled: ExecutionState._execution_ended,
+    NodeStarted: ExecutionState._node_started,
+    NodeRetrying: ExecutionState._node_retrying,
+    NodeExpanded: ExecutionState._node_expanded,
+    NodeCompleted: ExecutionState._node_completed,
+    NodeFailed: ExecutionState._node_failed,
+    NodeSkipped: ExecutionState._node_skipped,
+}
