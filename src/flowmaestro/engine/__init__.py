@@ -1,0 +1,27 @@
+"""Running executions: :class:`LocalEngine` is the engine of a single process.
+
+Reading order: ``execute_node`` (one attempt of one node), ``run`` (one execution), ``local`` (all
+of them, and recovery).
+"""
+
+from .errors import (
+    AlreadyEnded,
+    EngineBusy,
+    EngineError,
+    EngineStopping,
+    InvalidInputs,
+    UncallableWorkflow,
+)
+from .local import LocalEngine
+from .options import EngineOptions
+
+__all__ = [
+    "AlreadyEnded",
+    "EngineBusy",
+    "EngineError",
+    "EngineOptions",
+    "EngineStopping",
+    "InvalidInputs",
+    "LocalEngine",
+    "UncallableWorkflow",
+]

@@ -1,0 +1,86 @@
+"""From stored workflow versions to graphs, with the latest ones kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+
+from flowmaestro.storage import UnknownWorkflow, Workflow, Workflows
+from flowmaestro.workflow import Definition, Graph
+
+from .errors import UncallableWorkflow
+
+DEFAULT_CAPACITY = 256
+
+
+class Definitions:
+    """Graphs by workflow and version. A version never changes, so a cached one is never stale.
+
+    :param workflows: where the documents are.
+    :param capacity: how many graphs to keep.
+    """
+
+    def __init__(self, workflows: Workflows, capacity: int = DEFAULT_CAPACITY) -> None:
+        self._workflows = workflows
+        self._capacity = capacity
+        self._graphs: OrderedDict[tuple[str, int], Graph] = OrderedDict()
+
+    async def load(self, versions: Mapping[str, int]) -> dict[str, Graph]:
+        """Return the graphs of the given *versions* by workflow id.
+
+        :raises UnknownWorkflow: if a version does not exist.
+        :raises StorageUnavailable: if it cannot be read.
+        """
+        graphs = await asyncio.gather(
+            *(self._version(workflow_id, version) for workflow_id, version in versions.items())
+        )
+        return dict(zip(versions, graphs, strict=True))
+
+    async def pin(self, workspace: str, workflow: Workflow) -> dict[str, int]:
+        """Return the versions that an execution of *workflow* is to keep, by workflow id: its own
+        and those of all workflows that can be called from it, directly or not.
+
+        :raises UncallableWorkflow: if one of them does not exist in *workspace*.
+        """
+        versions = {workflow.id: workflow.version}
+        unvisited = [workflow]
+        while unvisited:
+            caller = unvisited.pop()
+            graph = self._graph(caller.id, caller.version, caller.document)
+            for node_id, workflow_id in called_workflows(graph):
+                if workflow_id in versions:
+                    continue
+                try:
+                    called = await self._workflows.get(workspace, workflow_id)
+                except UnknownWorkflow as error:
+                    raise UncallableWorkflow(caller.id, node_id, workflow_id) from error
+                versions[called.id] = called.version
+                unvisited.append(called)
+        return versions
+
+    async def _version(self, workflow_id: str, version: int) -> Graph:
+        graph = self._graphs.get((workflow_id, version))
+        if graph is not None:
+            self._graphs.move_to_end((workflow_id, version))
+            return graph
+        stored = await self._workflows.version(workflow_id, version)
+        return self._graph(workflow_id, version, stored.document)
+
+    def _graph(self, workflow_id: str, version: int, document: dict[str, object]) -> Graph:
+        graph = self._graphs.get((workflow_id, version))
+        if graph is None:
+            graph = Graph(Definition.from_document(document))
+            self._graphs[workflow_id, version] = graph
+            if len(self._graphs) > self._capacity:
+                self._graphs.popitem(last=False)
+        return graph
+
+
+def called_workflows(graph: Graph, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the node id and the workflow id of every ``workflow`` node, loops' bodies included."""
+    for node in graph.nodes.values():
+        if node.workflow_id is not None:
+            yield prefix + node.id, node.workflow_id
+        if node.body is not None:
+            yield from called_workflows(node.body, f"{prefix}{node.id}.")

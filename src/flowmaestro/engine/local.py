@@ -1,0 +1,343 @@
+"""The engine of a single process: asyncio around the scheduler.
+
+What is to be done is in the storage, not here: an engine that starts finds every execution that is
+pending or running and goes on with it from its log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flowmaestro.events import ExecutionCancelled, ExecutionFailed, TerminalEvent, decode_event
+from flowmaestro.nodes import NodeType
+from flowmaestro.storage import (
+    Execution,
+    Idempotency,
+    LogEnded,
+    LogEntry,
+    NewExecution,
+    Storage,
+    StorageClosed,
+    StorageUnavailable,
+)
+from flowmaestro.workflow import ExecutionState, Recorder, check_inputs, milliseconds_between
+
+from .definitions import Definitions
+from .errors import AlreadyEnded, EngineBusy, EngineStopping, InvalidInputs
+from .options import EngineOptions
+from .redaction import Redactor
+from .run import ConflictingLog, ExecutionRun, RunServices
+from .slots import NodeSlots
+from .threads import DaemonThreadExecutor
+
+logger = logging.getLogger(__name__)
+
+RECOVERY_PAGE = 100
+REPLAY_PAGE = 1_000
+RETRY_SECONDS = 1.0
+"""How long to wait before the storage is asked again for work that it could not give."""
+
+
+def utc_now() -> datetime:
+    """Return the current time, aware and in UTC, to the millisecond: as events are stored."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class LocalEngine:
+    """Runs executions in this process.
+
+    :param storage: an open storage that no other engine uses.
+    :param node_types: the node types by name.
+    :param options: its bounds, and the operator's secrets.
+    :param now: the wall clock: aware, UTC.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        node_types: Mapping[str, NodeType],
+        options: EngineOptions | None = None,
+        *,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._storage = storage
+        self._options = options or EngineOptions()
+        self._now = now
+        self._definitions = Definitions(storage.workflows)
+        self._slots = NodeSlots(self._options.max_running_nodes)
+        self._executor = DaemonThreadExecutor()
+        self._services = RunServices(
+            log=storage.log,
+            node_types=node_types,
+            options=self._options,
+            redactor=Redactor(self._options.secrets.values()),
+            slots=self._slots,
+            executor=self._executor,
+            now=now,
+        )
+        self._runs: dict[str, ExecutionRun] = {}
+        self._tasks: dict[str, asyncio.Task[bool]] = {}
+        self._filling: asyncio.Task[None] | None = None
+        self._backlog = False
+        self._taken_through: str | None = None
+        self._unfinished = 0
+        self._accepting = False
+
+    # What metrics and health read.
+
+    @property
+    def accepting(self) -> bool:
+        """Whether new executions are taken."""
+        return self._accepting
+
+    @property
+    def running_nodes(self) -> int:
+        """How many nodes run now."""
+        return self._slots.used
+
+    @property
+    def active_executions(self) -> int:
+        """How many executions are held in memory."""
+        return len(self._tasks)
+
+    @property
+    def unfinished_executions(self) -> int:
+        """How many executions are pending or running."""
+        return self._unfinished
+
+    async def start(self) -> None:
+        """Take up every execution that is pending or running, and accept new ones.
+
+        :raises StorageUnavailable: if the storage cannot be read.
+        """
+        self._unfinished = await self._storage.executions.count_unfinished()
+        self._backlog = self._unfinished > 0
+        self._accepting = True
+        self._fill()
+
+    async def accept(
+        self,
+        workspace: str,
+        workflow_id: str,
+        inputs: Mapping[str, Any],
+        idempotency: Idempotency | None = None,
+    ) -> tuple[Execution, bool]:
+        """Store an execution of a workflow's newest version, and begin it.
+
+        When this returns the execution is durable: it will run, through any crash.
+
+        :returns: the execution, and whether it is new (the same *idempotency* key gives the first
+            one again).
+        :raises UnknownWorkflow: if the workspace has no such workflow.
+        :raises InvalidInputs: if the inputs do not fit the workflow.
+        :raises UncallableWorkflow: if a ``workflow`` node calls one that does not exist.
+        :raises IdempotencyMismatch: if the key was used for another request.
+        :raises EngineBusy: if too many executions are unfinished.
+        :raises EngineStopping: during a shutdown.
+        :raises StorageUnavailable: if it could not be stored; nothing was.
+        """
+        if not self._accepting:
+            raise EngineStopping
+        if self._unfinished >= self._options.max_unfinished_executions:
+            raise EngineBusy(self._options.max_unfinished_executions)
+        workflow = await self._storage.workflows.get(workspace, workflow_id)
+        versions = await self._definitions.pin(workspace, workflow)
+        graph = (await self._definitions.load({workflow.id: workflow.version}))[workflow.id]
+        if problems := check_inputs(graph.definition, inputs):
+            raise InvalidInputs(problems)
+        execution, created = await self._storage.executions.create(
+            NewExecution(
+                id=self._storage.ids.new_id("exec"),
+                workspace=workspace,
+                workflow_id=workflow.id,
+                workflow_name=workflow.name,
+                definitions=versions,
+                inputs=inputs,
+                created_at=self._now(),
+                idempotency=idempotency,
+            )
+        )
+        if created:
+            self._unfinished += 1
+            if self._backlog or not self._has_room():
+                self._backlog = True
+                self._fill()
+            else:
+                self._begin(execution)
+        return execution, created
+
+    async def cancel(self, execution_id: str, reason: str) -> Execution:
+        """End an execution as cancelled, and return it as it is then.
+
+        Running nodes are cancelled. Functions in threads cannot be: they are no longer waited for.
+
+        :raises UnknownExecution: if there is no such execution.
+        :raises AlreadyEnded: if it has finished.
+        :raises StorageUnavailable: if the cancellation could not be recorded.
+        """
+        execution = await self._storage.executions.get(execution_id)
+        if execution.ended:
+            raise AlreadyEnded(execution)
+        task = self._tasks.get(execution_id)
+        if task is not None:
+            if execution_id in self._runs:
+                self._runs[execution_id].cancel(reason)
+            else:
+                await self._cancel_in_log(execution, reason)
+            await asyncio.wait([task])
+        else:
+            await self._cancel_in_log(execution, reason)
+            self._unfinished -= 1
+        ended = await self._storage.executions.get(execution_id)
+        if ended.status != "cancelled":
+            raise AlreadyEnded(ended)
+        return ended
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Take no new work, start no more nodes, and wait for the running ones.
+
+        Those that are not done after *grace_seconds* are cancelled; they are started again, with
+        the next attempt number, by the next engine on this storage.
+        """
+        self._accepting = False
+        if self._filling is not None:
+            self._filling.cancel()
+        for run in self._runs.values():
+            run.drain()
+        tasks = list(self._tasks.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                # Not longer than a moment: a node may refuse to be cancelled.
+                await asyncio.wait(late, timeout=1)
+        self._executor.shutdown(wait=False)
+
+    # Taking up work.
+
+    def _has_room(self) -> bool:
+        return len(self._tasks) < self._options.max_active_executions
+
+    def _fill(self) -> None:
+        """See to it that executions which wait in the storage are begun as room permits."""
+        if self._accepting and self._backlog and self._filling is None and self._has_room():
+            self._filling = asyncio.get_running_loop().create_task(self._fill_from_storage())
+            self._filling.add_done_callback(self._filled)
+
+    def _filled(self, task: asyncio.Task[None]) -> None:
+        self._filling = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("cannot take up waiting executions", exc_info=error)
+
+    async def _fill_from_storage(self) -> None:
+        while self._accepting and self._has_room():
+            try:
+                page = await self._storage.executions.unfinished(
+                    after=self._taken_through, limit=RECOVERY_PAGE
+                )
+            except StorageClosed:
+                return
+            except StorageUnavailable as error:
+                logger.warning("cannot read the waiting executions: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if not page:
+                self._backlog = False
+                return
+            for execution in page:
+                if not self._has_room():
+                    return
+                self._taken_through = execution.id
+                self._begin(execution)
+
+    def _begin(self, execution: Execution) -> None:
+        if execution.id in self._tasks:
+            return
+        task = asyncio.get_running_loop().create_task(self._run(execution), name=execution.id)
+        self._tasks[execution.id] = task
+        task.add_done_callback(lambda task: self._ended(execution.id, task))
+
+    def _ended(self, execution_id: str, task: asyncio.Task[bool]) -> None:
+        del self._tasks[execution_id]
+        self._runs.pop(execution_id, None)
+        if not self._accepting:
+            return
+        if not task.cancelled() and task.exception() is None and task.result():
+            self._unfinished -= 1
+            self._fill()
+        else:
+            self._taken_through = None
+            self._backlog = True
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._fill)
+
+    async def _run(self, execution: Execution) -> bool:
+        """Run an execution; return whether its log has its end."""
+        try:
+            graphs = await self._definitions.load(execution.definitions)
+            state = ExecutionState(graphs[execution.workflow_id], execution.inputs, graphs)
+            if execution.status != "pending":
+                await self._replay(execution.id, state)
+            recorder = Recorder(execution.id, execution.workflow_id, execution.workflow_name)
+            run = ExecutionRun(self._services, recorder, state, execution.created_at)
+            self._runs[execution.id] = run
+            if not self._accepting:
+                run.drain()
+            return await run.run()
+        except StorageUnavailable as error:
+            logger.warning("the execution %s is put off: %s", execution.id, error)
+        except ConflictingLog:
+            logger.exception("the execution %s is left alone", execution.id)
+            return True
+        except Exception:
+            logger.exception("the execution %s failed within the engine", execution.id)
+            with contextlib.suppress(StorageUnavailable):
+                await self._fail(execution)
+                return True
+        return False
+
+    async def _replay(self, execution_id: str, state: ExecutionState) -> None:
+        while records := await self._storage.log.read(
+            execution_id, after=state.last_number, limit=REPLAY_PAGE
+        ):
+            state.apply_all(decode_event(record.data) for record in records)
+
+    async def _fail(self, execution: Execution) -> None:
+        now = self._now()
+        await self._end_log(
+            execution.id,
+            ExecutionFailed(
+                execution_id=execution.id,
+                timestamp=now,
+                error="the server could not go on with this execution: its log says why",
+                error_code="internal_error",
+                failed_node_id=None,
+                completed_at=now,
+                duration_ms=milliseconds_between(execution.started_at, now),
+            ),
+        )
+
+    async def _cancel_in_log(self, execution: Execution, reason: str) -> None:
+        now = self._now()
+        await self._end_log(
+            execution.id,
+            ExecutionCancelled(
+                execution_id=execution.id,
+                timestamp=now,
+                reason=reason,
+                cancelled_at=now,
+                duration_ms=milliseconds_between(execution.started_at or execution.created_at, now),
+            ),
+        )
+
+    async def _end_log(self, execution_id: str, event: TerminalEvent) -> None:
+        try:
+            await self._storage.log.append(execution_id, [LogEntry(event)])
+        except LogEnded:
+            logger.info("the log of %s had ended before", execution_id)

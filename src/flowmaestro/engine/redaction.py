@@ -1,0 +1,47 @@
+"""Keeping the operator's secrets out of what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+REDACTED = "***"
+MIN_SECRET_LENGTH = 4
+"""Shorter secrets would redact ordinary words; they protect nothing either."""
+
+
+class Redactor:
+    """Replaces every secret, wherever it stands in a text, by ``***``.
+
+    :param secrets: the secret values.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        # The longest first: one secret may be a part of another.
+        self._secrets = sorted(
+            {secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH},
+            key=len,
+            reverse=True,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._secrets)
+
+    def text(self, text: str) -> str:
+        """Return *text* without secrets."""
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, REDACTED)
+        return text
+
+    def value(self, value: Any) -> Any:
+        """Return a JSON value with no secret in any text or key."""
+        if not self._secrets:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            return {self.text(key): self.value(item) for key, item in value.items()}
+        return value
