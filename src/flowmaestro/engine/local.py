@@ -31,8 +31,9 @@ from .definitions import Definitions
 from .errors import AlreadyEnded, EngineBusy, EngineStopping, InvalidInputs
 from .options import EngineOptions
 from .redaction import Redactor
-from .run import ConflictingLog, ExecutionRun, RunServices
+from .run import ConflictingLog, ExecutionRun
 from .slots import NodeSlots
+from .step import RunServices
 from .threads import DaemonThreadExecutor
 
 logger = logging.getLogger(__name__)

@@ -11,52 +11,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from flowmaestro.events import (
-    EventEncodeError,
-    ExecutionCancelled,
-    LoggedEvent,
-    NodeExpanded,
-    NodeLog,
-    encode_event,
-)
-from flowmaestro.nodes import Expanded, NodeType
-from flowmaestro.storage import EventLog, LogEnded, LogEntry, StorageClosed, StorageUnavailable
-from flowmaestro.workflow import (
-    Command,
-    CompleteExecution,
-    CompleteNode,
-    ExecutionState,
-    FailExecution,
-    FailNode,
-    NodeState,
-    Recorder,
-    ScopeNames,
-    StartNode,
-    after_failure,
-    after_interruption,
-    decide,
-    idempotency_key,
-    milliseconds_between,
-    next_retry_at,
-    progress,
-)
+from flowmaestro.storage import LogEnded, LogEntry, StorageClosed, StorageUnavailable
+from flowmaestro.workflow import ExecutionState, NodeState, Recorder
 
-from .execute_node import Completed, Failed, NodeRequest, Outcome, execute_inline, execute_node
-from .options import EngineOptions
-from .redaction import Redactor
-from .reports import Ended, LogMessage, Message, NodeReporter, ProgressReport
-from .slots import NodeSlots
+from .execute_node import Failed, execute_node
+from .reports import Ended, Message, ProgressReport
+from .step import RunServices, Step, Stepper
 
 logger = logging.getLogger(__name__)
 
-MAX_STEP_EVENTS = 250
-"""A step appends at this many events even if it could go on: readers shall see them come."""
 FIRST_APPEND_RETRY_SECONDS = 0.1
 LAST_APPEND_RETRY_SECONDS = 5.0
 
@@ -66,30 +31,6 @@ class ConflictingLog(Exception):
 
     def __init__(self, execution_id: str) -> None:
         super().__init__(f"somebody else writes the log of {execution_id}")
-
-
-@dataclass(frozen=True, slots=True)
-class RunServices:
-    """What the runs of one engine share."""
-
-    log: EventLog
-    node_types: Mapping[str, NodeType]
-    options: EngineOptions
-    redactor: Redactor
-    slots: NodeSlots
-    executor: Executor
-    now: Callable[[], datetime]
-    """The wall clock: aware, UTC."""
-
-
-@dataclass(slots=True)
-class _Step:
-    """What one step came to: events to append, then nodes to start and reporters to answer."""
-
-    now: datetime
-    entries: list[LogEntry] = field(default_factory=list)
-    starts: list[NodeState] = field(default_factory=list)
-    reports: list[asyncio.Future[None]] = field(default_factory=list)
 
 
 class ExecutionRun:
@@ -109,7 +50,7 @@ class ExecutionRun:
         self._services = services
         self._recorder = recorder
         self._state = state
-        self._created_at = created_at
+        self._stepper = Stepper(services, recorder, state, created_at, self.post)
         self._inbox: deque[Message] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiter: asyncio.Future[None] | None = None
@@ -133,13 +74,13 @@ class ExecutionRun:
         """
         try:
             if self._state.running:
-                await self._commit(self._interrupted())
+                await self._commit(self._stepper.interrupted())
             while not self._state.ended:
                 step = self._step()
                 await self._commit(step)
                 if self._draining and not self._tasks and not self._inbox:
                     break
-                if len(step.entries) < MAX_STEP_EVENTS:
+                if not step.is_full:
                     await self._wait(step.now)
         except LogEnded:
             logger.info("the log of %s was ended by somebody else", self.execution_id)
@@ -164,195 +105,17 @@ class ExecutionRun:
         self._inbox.append(message)
         self._wake()
 
-    # A step.
-
-    def _step(self) -> _Step:
-        self._woken = False
-        step = _Step(self._services.now())
-        while self._inbox:
-            self._receive(self._inbox.popleft(), step)
-        if self._cancel_reason is not None and not self._state.ended:
-            self._record(step, self._cancelled(self._cancel_reason, step.now))
-        self._enforce_timeouts(step)
-        while not self._state.ended and len(step.entries) < MAX_STEP_EVENTS:
-            free = 0 if self._draining else self._services.slots.free
-            commands = decide(self._state, now=step.now, may_start=free)
-            if not commands:
-                break
-            for command in commands:
-                self._carry_out(command, step)
-                if self._state.failure is not None or self._state.failed_containers:
-                    break  # an inline node failed: what stands behind it may not start any more
-        if not self._state.ended and self._services.slots.free == 0 and self._state.ready:
-            self._services.slots.wake_when_free(self._wake)
-        return step
-
-    def _interrupted(self) -> _Step:
-        step = _Step(self._services.now())
-        for command in after_interruption(self._state):
-            self._record(step, self._recorder.record(self._state, command, step.now))
-        return step
-
-    def _carry_out(self, command: Command, step: _Step) -> None:
-        event = self._recorder.record(self._state, command, step.now)
-        if isinstance(command, CompleteNode | CompleteExecution) and (fault := self._fault(event)):
-            node_id = command.node_id if isinstance(command, CompleteNode) else None
-            failure: Command = (
-                FailNode(node_id, fault.error, fault.error_code)
-                if node_id is not None
-                else FailExecution(fault.error, fault.error_code, None)
-            )
-            event = self._recorder.record(self._state, failure, step.now)
-        self._record(step, event)
-        if isinstance(command, StartNode):
-            self._start(self._state.find(command.node_id), step)
-
-    def _start(self, node: NodeState, step: _Step) -> None:
-        node_type = self._services.node_types.get(node.node.type)
-        if node_type is None:
-            message = f"this server has no node type {node.node.type!r}"
-            self._finish(node, Failed(message, "unknown_node_type", retryable=False), step)
-        elif node_type.inline:
-            request = self._request(node, node_type)
-            outcome = execute_inline(
-                node_type, request, self._services.redactor, self._services.executor
-            )
-            self._finish(node, outcome, step)
-        else:
-            self._services.slots.take()
-            step.starts.append(node)
-
-    def _finish(self, node: NodeState, outcome: Outcome, step: _Step) -> None:
-        """Record how an attempt ended."""
-        event: LoggedEvent
-        match outcome:
-            case Completed(outputs, handle):
-                event = self._recorder.node_completed(node, outputs, handle, step.now)
-            case Expanded(scopes):
-                event = NodeExpanded(
-                    execution_id=self.execution_id,
-                    timestamp=step.now,
-                    node_id=node.path,
-                    scopes=scopes,
-                )
-                outcome = self._unopenable(node) or outcome
-            case Failed():
-                pass
-        if not isinstance(outcome, Failed):
-            fault = self._fault(event)
-            if fault is None:
-                self._record(step, event)
-                return
-            outcome = fault
-        command = after_failure(
-            node, outcome.error, outcome.error_code, retryable=outcome.retryable
-        )
-        self._record(step, self._recorder.record(self._state, command, step.now))
-
-    def _unopenable(self, node: NodeState) -> Failed | None:
-        """Say why the scopes of a container cannot be opened, if so."""
-        depth, scope = 1, node.scope
-        while scope.parent is not None:
-            depth, scope = depth + 1, scope.parent
-        limit = self._services.options.max_depth
-        if depth > limit:
-            message = f"loops and called workflows hold each other more than {limit} deep"
-            return Failed(message, "too_deep", retryable=False)
-        called = node.node.workflow_id
-        if node.node.body is None and called not in self._state.called:
-            message = f"the workflow {called!r} did not exist when this execution was accepted"
-            return Failed(message, "unknown_workflow", retryable=False)
-        return None
-
-    def _fault(self, event: LoggedEvent) -> Failed | None:
-        """Say why the log would not take *event*, if so."""
-        limit = self._services.options.max_outputs_bytes
-        try:
-            size = len(encode_event(event).encode())
-        except EventEncodeError as error:
-            message = f"the outputs cannot be stored as JSON: {error.path} {error.reason}"
-            return Failed(message, "invalid_outputs", retryable=False)
-        if size > limit:
-            message = f"the outputs are {size:,} bytes of JSON, and {limit:,} are allowed"
-            return Failed(message, "outputs_too_large", retryable=False)
-        return None
-
-    def _record(self, step: _Step, event: LoggedEvent) -> None:
-        self._state.apply(event)
-        step.entries.append(LogEntry(event, idempotency_key(event)))
-
-    # Messages.
-
-    def _receive(self, message: Message, step: _Step) -> None:
-        node = self._state.running.get(message.node_id)
-        current = node is not None and node.attempt == message.attempt and not self._state.ended
-        match message:
-            case Ended(outcome=outcome):
-                if current and node is not None:
-                    self._finish(node, outcome, step)
-            case ProgressReport(percent=percent, recorded=recorded):
-                if current and node is not None and percent != node.progress:
-                    command = progress(self._state, node, percent)
-                    self._record(step, self._recorder.record(self._state, command, step.now))
-                step.reports.append(recorded)
-            case LogMessage(level=level, message=text, taken=taken):
-                taken()
-                if current:
-                    self._record(
-                        step,
-                        NodeLog(
-                            execution_id=self.execution_id,
-                            timestamp=step.now,
-                            node_id=message.node_id,
-                            level=level,
-                            message=self._services.redactor.text(text),
-                        ),
-                    )
-
-    def _cancelled(self, reason: str, now: datetime) -> ExecutionCancelled:
-        return ExecutionCancelled(
-            execution_id=self.execution_id,
-            timestamp=now,
-            reason=reason,
-            cancelled_at=now,
-            duration_ms=milliseconds_between(self._state.started_at or self._created_at, now),
-        )
-
-    # Timeouts.
-
-    def _enforce_timeouts(self, step: _Step) -> None:
-        deadline = self._execution_deadline()
-        if deadline is not None and step.now >= deadline and not self._state.ended:
-            message = f"the execution took longer than its {self._execution_timeout_ms} ms"
-            command = FailExecution(message, "timeout", None)
-            self._record(step, self._recorder.record(self._state, command, step.now))
-            return
-        for node in list(self._state.open_containers.values()):
-            deadline = _container_deadline(node)
-            if deadline is not None and step.now >= deadline and not self._state.ended:
-                message = f"the node took longer than its {node.node.definition.timeout_ms} ms"
-                if node.path in self._state.open_containers:
-                    failed = FailNode(node.path, message, "timeout")
-                    self._record(step, self._recorder.record(self._state, failed, step.now))
-
-    @property
-    def _execution_timeout_ms(self) -> int | None:
-        own = self._state.graph.definition.settings.timeout_ms
-        return own if own is not None else self._services.options.default_execution_timeout_ms
-
-    def _execution_deadline(self) -> datetime | None:
-        limit = self._execution_timeout_ms
-        if limit is None or self._state.started_at is None:
-            return None
-        return self._state.started_at + timedelta(milliseconds=limit)
-
-    def _next_deadline(self) -> datetime | None:
-        deadlines = [next_retry_at(self._state) if not self._draining else None]
-        deadlines.append(self._execution_deadline())
-        deadlines.extend(_container_deadline(node) for node in self._state.open_containers.values())
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
-
     # Waiting and waking.
+
+    def _step(self) -> Step:
+        self._woken = False
+        step = self._stepper.take(
+            self._inbox, cancel_reason=self._cancel_reason, may_start_nodes=not self._draining
+        )
+        slots = self._services.slots
+        if self._state.ready and slots.free == 0 and not self._state.ended:
+            slots.wake_when_free(self._wake)
+        return step
 
     def _wake(self) -> None:
         self._woken = True
@@ -365,7 +128,7 @@ class ExecutionRun:
             return
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
-        deadline = self._next_deadline()
+        deadline = self._stepper.next_deadline(may_start_nodes=not self._draining)
         timer = None
         if deadline is not None:
             timer = loop.call_later(max(0.0, (deadline - now).total_seconds()), self._wake)
@@ -378,7 +141,7 @@ class ExecutionRun:
 
     # Commits and tasks.
 
-    async def _commit(self, step: _Step) -> None:
+    async def _commit(self, step: Step) -> None:
         try:
             if step.entries:
                 await self._append(step.entries)
@@ -436,29 +199,11 @@ class ExecutionRun:
         attempt = node.attempt
         outcome = await execute_node(
             node_type,
-            self._request(node, node_type),
+            self._stepper.request(node, node_type),
             self._services.redactor,
             self._services.executor,
         )
         self.post(Ended(node.path, attempt, outcome))
-
-    def _request(self, node: NodeState, node_type: NodeType) -> NodeRequest:
-        timeout_ms = node.node.definition.timeout_ms
-        if timeout_ms is None:
-            timeout_ms = self._services.options.default_node_timeout_ms
-        extra: dict[str, Any] = {}
-        if node_type.spec.allows_secrets:
-            extra["secrets"] = self._services.options.secrets
-        return NodeRequest(
-            execution_id=self.execution_id,
-            node_id=node.path,
-            node=node.node,
-            attempt=node.attempt,
-            names=ScopeNames(node.scope, extra),
-            inputs=node.scope.inputs,
-            reporter=NodeReporter(node.path, node.attempt, self.post),
-            timeout_ms=timeout_ms,
-        )
 
     def _stop_tasks(self) -> None:
         tasks = list(self._tasks.values())
@@ -467,10 +212,3 @@ class ExecutionRun:
         for message in self._inbox:
             if isinstance(message, ProgressReport):
                 message.recorded.cancel()
-
-
-def _container_deadline(node: NodeState) -> datetime | None:
-    timeout_ms = node.node.definition.timeout_ms
-    if timeout_ms is None or node.started_at is None:
-        return None
-    return node.started_at + timedelta(milliseconds=timeout_ms)
