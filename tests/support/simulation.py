@@ -95,7 +95,7 @@ class Simulation:
             if running:
                 self._finish(running[self.choose(len(running))])
             else:
-                due = next_retry_at(self.state)
+                due = next_retry_at(self.state, after=self.now)
                 assert due is not None, "nothing runs, nothing waits and there is no end"
                 self.now = max(self.now, due)
         return self

@@ -113,7 +113,8 @@ class ExecutionRun:
             self._inbox, cancel_reason=self._cancel_reason, may_start_nodes=not self._draining
         )
         slots = self._services.slots
-        if self._state.ready and slots.free == 0 and not self._state.ended:
+        startable = self._state.ready or self._state.retrying
+        if startable and slots.free == 0 and not self._state.ended:
             slots.wake_when_free(self._wake)
         return step
 
@@ -128,7 +129,7 @@ class ExecutionRun:
             return
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
-        deadline = self._stepper.next_deadline(may_start_nodes=not self._draining)
+        deadline = self._stepper.next_deadline(now, may_start_nodes=not self._draining)
         timer = None
         if deadline is not None:
             timer = loop.call_later(max(0.0, (deadline - now).total_seconds()), self._wake)

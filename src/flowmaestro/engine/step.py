@@ -138,9 +138,9 @@ class Stepper:
                     break  # an inline node failed: what stands behind it may not start any more
         return step
 
-    def next_deadline(self, *, may_start_nodes: bool) -> datetime | None:
+    def next_deadline(self, now: datetime, *, may_start_nodes: bool) -> datetime | None:
         """Return when there is something to do even if no message comes."""
-        deadlines = [next_retry_at(self._state) if may_start_nodes else None]
+        deadlines = [next_retry_at(self._state, after=now) if may_start_nodes else None]
         deadlines.append(self._execution_deadline())
         deadlines.extend(_container_deadline(node) for node in self._state.open_containers.values())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)

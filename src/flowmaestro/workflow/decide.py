@@ -85,10 +85,14 @@ def progress(
     )
 
 
-def next_retry_at(state: ExecutionState) -> datetime | None:
-    """Return when the first of the waiting retries is due; ``None`` when none waits."""
+def next_retry_at(state: ExecutionState, *, after: datetime) -> datetime | None:
+    """Return when the next retry becomes due that is not due at *after*; ``None`` if none will."""
     return min(
-        (node.retry_at for node in state.retrying.values() if node.retry_at is not None),
+        (
+            node.retry_at
+            for node in state.retrying.values()
+            if node.retry_at is not None and node.retry_at > after
+        ),
         default=None,
     )
 

@@ -512,3 +512,43 @@ async def test_five_hundred_pure_nodes_are_recorded_in_several_commits(tmp_path:
     assert events[-1].type == "execution:completed"
     assert len(events) == 1 + 3 * 500 + 1
     assert 6 <= commits <= 10
+
+
+async def test_a_retry_that_is_due_waits_for_a_slot_without_spinning(
+    tmp_path: Path, module: MakeModule
+) -> None:
+    released = asyncio.Event()
+    steps = 0
+
+    @function
+    async def fail_once(context: NodeContext) -> None:
+        if context.attempt == 1:
+            raise NodeError("once")
+
+    @function
+    async def hold() -> None:
+        await released.wait()
+
+    document = {
+        "nodes": {
+            "a": call("fail_once", retry={"max_attempts": 2, "initial_delay_ms": 20}),
+        }
+    }
+    options = EngineOptions(max_running_nodes=1)
+    async with workbench(tmp_path / "test.db", module(fail_once, hold), options=options) as bench:
+        now = bench.engine._services.now
+
+        def counted() -> Any:
+            nonlocal steps
+            steps += 1
+            return now()
+
+        object.__setattr__(bench.engine._services, "now", counted)
+        retried = await bench.begin(document)
+        await bench.wait_for(retried.id, "node:retrying")
+        holder = await bench.begin({"nodes": {"b": call("hold")}})
+        await bench.wait_for(holder.id, "node:started")
+        await asyncio.sleep(0.1)
+        released.set()
+        await bench.wait_until_ended(retried.id)
+        assert steps < 30
