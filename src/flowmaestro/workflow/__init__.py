@@ -5,6 +5,7 @@ Reading order: ``definition`` (what an author writes), ``validation``, ``express
 next), ``record`` (the event that says it was done).
 """
 
+from .catalog import Catalog, NodeTypeSpec
 from .commands import (
     Command,
     CompleteExecution,
@@ -33,8 +34,10 @@ from .definition import (
     Settings,
     to_document,
 )
+from .documents import parse_document
 from .graph import Graph, GraphNode
 from .inputs import check_inputs, input_schema
+from .limits import Limits
 from .problems import InvalidDefinition, Problem
 from .record import Recorder, idempotency_key, milliseconds_between
 from .scope import NodeState, NodeStatus, Scope, ScopeNames
@@ -43,6 +46,7 @@ from .validation import validate
 
 __all__ = [
     "MAX_INTERRUPTIONS",
+    "Catalog",
     "Command",
     "CompleteExecution",
     "CompleteNode",
@@ -55,9 +59,11 @@ __all__ = [
     "GraphNode",
     "InconsistentLog",
     "InvalidDefinition",
+    "Limits",
     "NodeDefinition",
     "NodeState",
     "NodeStatus",
+    "NodeTypeSpec",
     "Problem",
     "Recorder",
     "ReportProgress",
@@ -77,6 +83,7 @@ __all__ = [
     "input_schema",
     "milliseconds_between",
     "next_retry_at",
+    "parse_document",
     "progress",
     "to_document",
     "validate",

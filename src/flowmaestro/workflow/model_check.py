@@ -41,8 +41,7 @@ def check_model(
     of node types, which anyone may write.
     """
     try:
-        # By name, since the keys are normalised: errors then name the fields, too.
-        model.model_validate(value, by_name=True, by_alias=False)
+        model.model_validate(value)
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_context=False, include_input=False):
             _report(detail, value, model, path, problems, rendered_later)
