@@ -40,6 +40,7 @@ class ConfigChecker:
         self._known_workflows = known_workflows
         self._problems = problems
         self._expressions = 0
+        self._expression_characters = 0
 
     def check(
         self, config: dict[str, Any], spec: NodeTypeSpec, node_ids: Collection[str], path: Path
@@ -92,13 +93,20 @@ class ConfigChecker:
             message = f"There are more than {self._limits.max_expressions:,} expressions."
             self._problems.add((), "limit", message)
             return
+        most = self._limits.max_expression_characters
+        if self._expression_characters > most:
+            message = f"The expressions have more than {most:,} characters together."
+            self._problems.add((), "limit", message)
+            return
         try:
             template = compile_bare(text) if bare else compile_template(text)
         except TemplateSyntaxError as error:
             where = f" (line {error.line}, column {error.column})" if "\n" in text else ""
             within = f" In '{shorten(error.expression)}'{where}." if error.expression else ""
             self._problems.add(path, "template", f"{error.message}{within}")
+            self._expression_characters += min(len(text), 10_000)
             return
+        self._expression_characters += template.expression_characters
         self._check_references(template, node_ids, path)
         if template.uses_secrets:
             self._check_secrets(template, spec, path)

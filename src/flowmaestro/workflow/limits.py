@@ -21,6 +21,8 @@ class Limits:
     """Lists and objects inside each other."""
     max_expressions: int = 10_000
     """``{{ expressions }}`` in all."""
+    max_expression_characters: int = 250_000
+    """Characters of all expressions together: a parser reads some 100,000 a second."""
     max_nodes: int = 1_000
     max_edges: int = 10_000
     max_body_depth: int = 8
@@ -36,9 +38,9 @@ class Limits:
 class RenderLimits:
     """Bounds of one rendering of a template or of a whole config."""
 
-    max_steps: int = 500_000
+    max_steps: int = 100_000
     """Elements of lists and objects visited."""
-    max_size: int = 4_000_000
+    max_size: int = 2_000_000
     """Characters and elements made or searched, in all."""
     max_depth: int = 100
     """Lists and objects inside each other, in a value that is made, compared or written out."""

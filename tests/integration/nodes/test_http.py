@@ -247,7 +247,7 @@ async def test_a_response_that_is_too_large_is_cut(services: Services) -> None:
         error = await failure(services, server.url)
         await server.left.wait()
     assert (error.code, error.retryable) == ("http_response_too_large", False)
-    assert "larger than 1048576 bytes" in error.message
+    assert "larger than 524288 bytes" in error.message
 
 
 async def test_the_limit_is_inclusive(services: Services) -> None:

@@ -16,7 +16,7 @@ from flowmaestro.nodes.services import Services
 from flowmaestro.workflow.catalog import NodeTypeSpec
 
 DEFAULT_TIMEOUT_MS = 30_000
-DEFAULT_RESPONSE_BYTES = 1_048_576
+DEFAULT_RESPONSE_BYTES = 524_288
 MAX_RESPONSE_BYTES = 16 * 1_048_576
 SHOWN_BODY_CHARACTERS = 200
 RETRYABLE_STATUSES = frozenset({408, 425, 429})

@@ -92,6 +92,7 @@ INPUT = NodeType(
         name="input",
         config_model=InputConfig,
         description="Takes one of the execution's inputs, checks it, and stores it as a variable.",
+        literal_fields=("input_name", "input_variable", "default_value"),
     ),
     run,
     inline=True,

@@ -77,6 +77,7 @@ LOOP = NodeType(
         container="loop",
         allows_secrets=False,
         description="Runs a nested definition once for each item of a list.",
+        literal_fields=("item_variable", "index_variable", "max_concurrency"),
     ),
     run,
     inline=True,

@@ -31,6 +31,7 @@ OUTPUT = NodeType(
         name="output",
         config_model=OutputConfig,
         description="Gives the execution one of its outputs, by name.",
+        literal_fields=("output_name",),
     ),
     run,
     inline=True,

@@ -35,6 +35,7 @@ class SwitchConfig(NodeConfig):
     value: Any = Field(description="The value that decides.")
     cases: list[Case] = Field(
         min_length=1,
+        max_length=200,
         description="The cases in order: objects with `value` and `handle`, or values alone, "
         "which are their own handles. Text equals a number or boolean that is written the same.",
     )

@@ -22,15 +22,25 @@ DEFAULT_LIMITS = RenderLimits()
 _CACHED_TEMPLATES = 2_048
 _CACHED_CHARACTERS = 4_096
 _MAX_EXPRESSIONS = 1_000
+_MAX_CODE_CHARACTERS = 50_000
 _OPENING = re.compile(r"\{[{%#]")
-# What can hold or end an expression: texts in quotes, braces that nest, the end itself.
-_INSIDE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[{}]""", re.DOTALL)
+# What can hold or end an expression: texts in quotes, braces that nest, the end itself. A quote
+# that is never closed takes the rest: were it passed over, each quote in it would be tried too.
+_INSIDE = re.compile(r"""'(?:[^'\\]|\\.)*(?:'|\\?\Z)|"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[{}]""", re.DOTALL)
 
 
 class Template:
     """A compiled text. It keeps nothing of what it renders and may be shared."""
 
-    __slots__ = ("_render", "is_constant", "is_expression", "members", "names", "text")
+    __slots__ = (
+        "_render",
+        "expression_characters",
+        "is_constant",
+        "is_expression",
+        "members",
+        "names",
+        "text",
+    )
 
     def __init__(self, text: str, parts: list[str | tuple[str, Compiled]]) -> None:
         expressions = [part for part in parts if not isinstance(part, str)]
@@ -39,6 +49,8 @@ class Template:
         """Whether the whole text is one expression, so that its value keeps its type."""
         self.is_constant = not expressions
         """Whether the text holds no expression."""
+        self.expression_characters = sum(len(written) for written, _ in expressions)
+        """How long the expressions are together, braces included."""
         self.names = frozenset[str]().union(*(compiled.names for _, compiled in expressions))
         """The root names that rendering may look up."""
         self.members = frozenset[tuple[str, str | None]]().union(
@@ -226,7 +238,7 @@ def _split(text: str) -> list[str | tuple[str, Compiled]]:
     if text.count("{{") > _MAX_EXPRESSIONS:
         raise TemplateSyntaxError(f"A text holds at most {_MAX_EXPRESSIONS:,} expressions.")
     parts: list[str | tuple[str, Compiled]] = []
-    position, strip_next = 0, False
+    position, strip_next, code_characters = 0, False, 0
     while True:
         opening = _OPENING.search(text, position)
         plain = text[position : opening.start() if opening else len(text)]
@@ -251,6 +263,12 @@ def _split(text: str) -> list[str | tuple[str, Compiled]]:
         if plain:
             parts.append(plain)
         if opening.group() == "{{":
+            code_characters += len(inside)
+            if code_characters > _MAX_CODE_CHARACTERS:
+                message = (
+                    f"A text holds at most {_MAX_CODE_CHARACTERS:,} characters of expressions."
+                )
+                raise _syntax_error(text, start, message)
             code = inside.removeprefix("-").removeprefix("+").removesuffix("-")
             parts.append((text[start:end], _compile_part(code, text, start)))
         position = end

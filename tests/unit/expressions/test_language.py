@@ -1,0 +1,315 @@
+"""What expressions compute: operators, filters, tests, functions, methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flowmaestro.workflow.expressions import ExpressionError, evaluate
+
+NAMES: dict[str, Any] = {
+    "people": [
+        {"name": "Ada", "age": 36, "city": {"zip": 1}},
+        {"name": "bob", "age": 20, "city": {"zip": 2}},
+        {"name": "Cy", "age": 36},
+    ],
+    "nums": [3, 1, 2],
+    "text": "Hello World",
+    "obj": {"b": 2, "a": 1, "items": "field"},
+    "none": None,
+}
+
+
+def value_of(expression: str) -> Any:
+    return evaluate(expression, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("1 + 2 * 3", 7),
+        ("(1 + 2) * 3", 9),
+        ("7 / 2", 3.5),
+        ("7 // 2", 3),
+        ("-7 % 3", 2),
+        ("2 ** 10", 1024),
+        ("2 ** -1", 0.5),
+        ("1.5 + 1", 2.5),
+        ("-nums[0]", -3),
+        ("+1", 1),
+        ("'a' + 'b'", "ab"),
+        ("[1] + [2]", [1, 2]),
+        ("'ab' * 2", "abab"),
+        ("2 * [0]", [0, 0]),
+        ("'a' * -1", ""),
+        ("'' * 10 ** 20", ""),
+        ("1 ~ 'a' ~ none ~ true ~ [1]", "1atrue[1]"),
+        ("1 < 2 <= 2 < 3", True),
+        ("1 < 2 > 5", False),
+        ("'a' < 'b'", True),
+        ("1 == 1.0", True),
+        ("'1' == 1", False),
+        ("[1, {'a': 2}] == [1, {'a': 2}]", True),
+        ("{'a': 1} != {'a': 2}", True),
+        ("2 in nums", True),
+        ("5 not in nums", True),
+        ("{'a': 1} in [{'a': 1}]", True),
+        ("'lo W' in text", True),
+        ("'a' in obj", True),
+        ("1 in obj", False),
+        ("1 and 0", 0),
+        ("0 or 'x'", "x"),
+        ("not []", True),
+        ("true and not false", True),
+        ("'y' if nums else 'n'", "y"),
+        ("'y' if none", None),
+        ("[1, 'a', none, true, {'k': [2.5]}]", [1, "a", None, True, {"k": [2.5]}]),
+        ("(1, 2)", [1, 2]),
+        ("nums[-1]", 2),
+        ("nums[0:2]", [3, 1]),
+        ("text[::-1]", "dlroW olleH"),
+        ("nums[5:]", []),
+        ("text[0]", "H"),
+        ("people.0.name", "Ada"),
+        ("obj['items']", "field"),
+        ("obj.items", "field"),
+        ("obj['i' ~ 'tems']", "field"),
+        ("(nums + [9])[3]", 9),
+    ],
+)
+def test_operators(expression: str, result: Any) -> None:
+    value = value_of(expression)
+
+    assert value == result
+    assert type(value) is type(result)
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("text|upper", "HELLO WORLD"),
+        ("text|lower", "hello world"),
+        ("'two words'|title", "Two Words"),
+        ("'two WORDS'|capitalize", "Two words"),
+        ("' a '|trim", "a"),
+        ("'xax'|trim('x')", "a"),
+        ("text|replace('o', '0')", "Hell0 W0rld"),
+        ("text|replace('o', '0', 1)", "Hell0 World"),
+        ("'ab'|replace('', '-')", "-a-b-"),
+        ("nums|join(', ')", "3, 1, 2"),
+        ("people|join('/', attribute='name')", "Ada/bob/Cy"),
+        ("'a,b,c'|split(',')", ["a", "b", "c"]),
+        ("'a,b,c'|split(',', 1)", ["a", "b,c"]),
+        ("' a  b '|split", ["a", "b"]),
+        ("nums|first", 3),
+        ("text|last", "d"),
+        ("nums|min", 1),
+        ("people|max(attribute='age')|items|first", ["name", "Ada"]),
+        ("nums|sum", 6),
+        ("people|sum(attribute='age')", 92),
+        ("nums|sum(start=0.5)", 6.5),
+        ("nums|sort", [1, 2, 3]),
+        ("nums|sort(reverse=true)", [3, 2, 1]),
+        ("['b', 'A', 'c']|sort", ["A", "b", "c"]),
+        ("['b', 'A', 'c']|sort(case_sensitive=true)", ["A", "b", "c"]),
+        ("people|sort(attribute='age')|map(attribute='name')", ["bob", "Ada", "Cy"]),
+        ("[1, 1.0, '1', true, 'a', 'A']|unique", [1, "1", True, "a"]),
+        ("[{'a': 1, 'b': 2}, {'b': 2, 'a': 1}]|unique|length", 1),
+        ("people|unique(attribute='age')|length", 2),
+        ("nums|reverse", [2, 1, 3]),
+        ("'abc'|reverse", "cba"),
+        ("text|length", 11),
+        ("obj|count", 3),
+        ("people|map(attribute='city.zip', default=0)", [1, 2, 0]),
+        ("people|map(attribute='name')|map('upper')", ["ADA", "BOB", "CY"]),
+        ("['a-b']|map('replace', '-', '+')", ["a+b"]),
+        ("[0, 1, '', 'x']|select", [1, "x"]),
+        ("[0, 1, '', 'x']|reject", [0, ""]),
+        ("nums|select('odd')", [3, 1]),
+        ("nums|reject('ge', 2)", [1]),
+        ("people|selectattr('age', 'gt', 30)|map(attribute='name')", ["Ada", "Cy"]),
+        ("people|rejectattr('age', '==', 36)|map(attribute='name')", ["bob"]),
+        ("people|selectattr('city')|length", 2),
+        ("people|selectattr('city', 'undefined')|map(attribute='name')", ["Cy"]),
+        ("people|rejectattr('city', 'defined')|map(attribute='name')", ["Cy"]),
+        ("2.567|round(2)", 2.57),
+        ("2.5|round", 2),
+        ("2.1|round(method='ceil')", 3),
+        ("2.19|round(1, 'floor')", 2.1),
+        ("-3|abs", 3),
+        ("'42'|int", 42),
+        ("' 4.7 '|int", 4),
+        ("4.7|int", 4),
+        ("'ff'|int(base=16)", 255),
+        ("'x'|int(7)", 7),
+        ("'x'|int(none)", None),
+        ("'1.5'|float", 1.5),
+        ("'nan'|float(0)", 0),
+        ("true|int", 1),
+        ("12|string", "12"),
+        ("'Yes'|bool", True),
+        ("'off'|bool", False),
+        ("[0]|bool", True),
+        ("'ab'|list", ["a", "b"]),
+        ("obj|list", ["b", "a", "items"]),
+        ("obj|keys", ["b", "a", "items"]),
+        ("{'a': 1}|values", [1]),
+        ("{'a': 1}|items", [["a", 1]]),
+        ("{'b': 1, 'a': 2}|dictsort", [["a", 2], ["b", 1]]),
+        ("{'b': 1, 'a': 2}|dictsort(by='value')", [["b", 1], ["a", 2]]),
+        ("{'ä': [1, none]}|tojson", '{"ä": [1, null]}'),
+        ("[1]|tojson(indent=2)", "[\n  1\n]"),
+        ("'{\"a\": [1.5]}'|fromjson", {"a": [1.5]}),
+        ("[1, 2, 3]|batch(2)", [[1, 2], [3]]),
+        ("[1, 2, 3]|batch(2, 0)", [[1, 2], [3, 0]]),
+        ("[1, 2, 3, 4]|slice(3)", [[1, 2], [3], [4]]),
+        ("[1, 2, 3, 4]|slice(3, 0)", [[1, 2], [3, 0], [4, 0]]),
+        ("'one two three'|truncate(9)", "one..."),
+        ("'one two three'|truncate(9, true)", "one tw..."),
+        ("'short'|truncate(9)", "short"),
+        ("'a b/c&d=ü'|urlencode", "a%20b/c%26d%3D%C3%BC"),
+        ("{'a': 'x y', 'b': 1}|urlencode", "a=x+y&b=1"),
+        ("'a\\nb'|indent(2)", "a\n  b"),
+        ("'a\\n\\nb'|indent(2, first=true)", "  a\n\n  b"),
+        ("'two words'|wordcount", 2),
+        (
+            "people|groupby('age')|map(attribute='grouper')",
+            [36, 20],
+        ),
+        ("people|groupby('age')|map(attribute='list')|map('length')", [2, 1]),
+        ("people|groupby('city.zip', default=0)|length", 3),
+    ],
+)
+def test_filters(expression: str, result: Any) -> None:
+    value = value_of(expression)
+
+    assert value == result
+    assert type(value) is type(result)
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("none is none", True),
+        ("1 is none", False),
+        ("1 is number", True),
+        ("true is number", False),
+        ("1 is integer", True),
+        ("1.0 is integer", False),
+        ("1.0 is float", True),
+        ("true is boolean", True),
+        ("true is true", True),
+        ("1 is true", False),
+        ("false is false", True),
+        ("'x' is string", True),
+        ("obj is mapping", True),
+        ("nums is sequence", True),
+        ("1 is sequence", False),
+        ("'x' is iterable", True),
+        ("[] is empty", True),
+        ("nums is not empty", True),
+        ("2 is even", True),
+        ("3 is odd", True),
+        ("9 is divisibleby(3)", True),
+        ("'ab' is lower", True),
+        ("'AB' is upper", True),
+        ("1 is eq(1)", True),
+        ("1 is ne 1", False),
+        ("1 is lt 2", True),
+        ("1 is in([1, 2])", True),
+    ],
+)
+def test_tests(expression: str, result: bool) -> None:
+    assert value_of(expression) is result
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("range(3)", [0, 1, 2]),
+        ("range(1, 10, 4)", [1, 5, 9]),
+        ("range(3, 0, -1)", [3, 2, 1]),
+        ("range(0)", []),
+        ("len(nums)", 3),
+        ("min(nums)", 1),
+        ("max(4, 2, 9)", 9),
+        ("sum(nums)", 6),
+        ("str(1)", "1"),
+        ("int('3')", 3),
+        ("float(1)", 1.0),
+        ("round(1.26, 1)", 1.3),
+        ("sorted(nums, reverse=true)", [3, 2, 1]),
+        ("obj.get('b')", 2),
+        ("obj.get('zz')", None),
+        ("obj.get('zz', 5)", 5),
+        ("{'a': 1}.items()", [["a", 1]]),
+        ("obj.keys()|sort", ["a", "b", "items"]),
+        ("{'a': 1}.values()", [1]),
+        ("text.upper()", "HELLO WORLD"),
+        ("text.lower().split(' ')", ["hello", "world"]),
+        ("' a '.strip()", "a"),
+        ("' a '.lstrip()", "a "),
+        ("' a '.rstrip()", " a"),
+        ("text.startswith('He')", True),
+        ("text.endswith('x')", False),
+        ("text.replace('l', '')", "Heo Word"),
+        ("', '.join(['a', 'b'])", "a, b"),
+    ],
+)
+def test_functions_and_methods(expression: str, result: Any) -> None:
+    assert value_of(expression) == result
+
+
+@pytest.mark.parametrize(
+    ("expression", "part"),
+    [
+        ("1 + 'a'", "Use '~'"),
+        ("1 / 0", "divides by zero"),
+        ("1 % 0", "divides by zero"),
+        ("1 is divisibleby(0)", "divides by zero"),
+        ("0 ** -1", "divides by zero"),
+        ("(-8) ** 0.5", "no fractional power"),
+        ("1e308 * 10", "not a finite number"),
+        ("true + 1", "a boolean"),
+        ("[] < []", "between a list and a list"),
+        ("1 < 'a'", "between an integer and text"),
+        ("1 in 2", "'in' needs a list"),
+        ("1 in 'a'", "not for an integer"),
+        ("-'a'", "needs a number"),
+        ("nums['a' ~ 'b']", "is a list and has no field 'ab'"),
+        ("nums[1.5]", "An index"),
+        ("nums[true]", "An index"),
+        ("obj[1]", "named by text"),
+        ("{1: 2}", "named by text"),
+        ("nums['a':]", "needs integers"),
+        ("nums[::0]", "step other than 0"),
+        ("obj[1:2]", "A slice needs a list"),
+        ("[1, 'a']|sort", "all of one kind"),
+        ("people|sort", "not an object"),
+        ("1|length", "'length' needs"),
+        ("1|list", "needs a list"),
+        ("nums|upper", "needs text"),
+        ("'x'|int", "cannot read this text"),
+        ("none|float", "cannot read null"),
+        ("'maybe'|bool", "such as 'true'"),
+        ("'inf'|float", "cannot read"),
+        ("'a'|split('')", "at least one character"),
+        ("'{'|fromjson", "text that is JSON"),
+        ("'NaN'|fromjson", "text that is JSON"),
+        ("[1]|batch(0)", "from 1 to"),
+        ("range(1, 2, 0)", "step other than 0"),
+        ("range('a')", "needs an integer"),
+        ("nums|tojson(indent=100)", "from 0 to 8"),
+        ("nums|map(attribute='a')", "has no field 'a'"),
+        ("nums|map(attribute=none)|list|join|sum", "needs a number"),
+        ("1|round(method='x')", "knows the methods"),
+        ("obj|dictsort(by='x')", "'key' or by 'value'"),
+        ("obj|sort(reverse=1)", "true or false"),
+    ],
+)
+def test_what_has_no_value_says_why(expression: str, part: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        value_of(expression)
+
+    assert part in caught.value.message
