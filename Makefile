@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+BENCH_VENV := .venv-bench
+BENCH_INSTALLED := $(BENCH_VENV)/.installed
+BENCH := $(BENCH_VENV)/bin/python -m
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .PHONY: help install demo test check format bench lock clean
 
@@ -35,5 +39,24 @@ format: $(INSTALLED) ## Rewrite the code in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+bench: $(BENCH_INSTALLED) ## Measure: engine, log, replay, start-up, history (about 10 minutes)
+	$(BENCH) benchmarks.startup
+	$(BENCH) benchmarks.log_append
+	$(BENCH) benchmarks.log_read
+	$(BENCH) benchmarks.engine
+	$(BENCH) benchmarks.replay
+	$(BENCH) benchmarks.history
+
+$(BENCH_INSTALLED): requirements/bench.txt pyproject.toml
+	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	@echo "Installing what is measured and compared into $(BENCH_VENV) ..."
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: ## Resolve the dependencies again (needs uv)
+	uv pip compile pyproject.toml --extra dev $(LOCK) -o requirements/dev.txt
+	uv pip compile pyproject.toml --extra dev --extra bench $(LOCK) -c requirements/dev.txt -o requirements/bench.txt
+
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -1,0 +1,94 @@
+"""Storage: the log and the tables, in a database of one file.
+
+Reading order: ``models`` (the values), ``storage`` (the door), ``log``, ``executions``,
+``workflows``, ``keys`` (the parts), ``schema`` (the tables), ``sqlite/`` (the writer thread with
+its group commit, and the readers), ``migrations/``.
+"""
+
+from flowmaestro.storage.errors import (
+    Conflict,
+    CursorExpired,
+    DatabaseLocked,
+    DatabaseTooNew,
+    DatabaseUnusable,
+    EventTooLarge,
+    ExecutionExists,
+    IdempotencyMismatch,
+    LogEnded,
+    NotFound,
+    StorageClosed,
+    StorageError,
+    StorageUnavailable,
+    UnknownExecution,
+    UnknownKey,
+    UnknownWorkflow,
+    UnsupportedDatabase,
+    WorkflowExists,
+)
+from flowmaestro.storage.executions import Executions
+from flowmaestro.storage.ids import IdGenerator
+from flowmaestro.storage.keys import Keys
+from flowmaestro.storage.lock import DatabaseLock, lock_database
+from flowmaestro.storage.log import CommitListener, EventLog
+from flowmaestro.storage.models import (
+    ApiKey,
+    Environment,
+    ErrorDetails,
+    Execution,
+    Idempotency,
+    LogEntry,
+    LogHead,
+    LogRecord,
+    NewExecution,
+    NewKey,
+    Page,
+    Workflow,
+    WorkflowVersion,
+)
+from flowmaestro.storage.options import StorageOptions
+from flowmaestro.storage.storage import Storage
+from flowmaestro.storage.workflows import Workflows
+
+__all__ = [
+    "ApiKey",
+    "CommitListener",
+    "Conflict",
+    "CursorExpired",
+    "DatabaseLock",
+    "DatabaseLocked",
+    "DatabaseTooNew",
+    "DatabaseUnusable",
+    "Environment",
+    "ErrorDetails",
+    "EventLog",
+    "EventTooLarge",
+    "Execution",
+    "ExecutionExists",
+    "Executions",
+    "IdGenerator",
+    "Idempotency",
+    "IdempotencyMismatch",
+    "Keys",
+    "LogEnded",
+    "LogEntry",
+    "LogHead",
+    "LogRecord",
+    "NewExecution",
+    "NewKey",
+    "NotFound",
+    "Page",
+    "Storage",
+    "StorageClosed",
+    "StorageError",
+    "StorageOptions",
+    "StorageUnavailable",
+    "UnknownExecution",
+    "UnknownKey",
+    "UnknownWorkflow",
+    "UnsupportedDatabase",
+    "Workflow",
+    "WorkflowExists",
+    "WorkflowVersion",
+    "Workflows",
+    "lock_database",
+]

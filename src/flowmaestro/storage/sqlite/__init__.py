@@ -1,0 +1,1 @@
+"""SQLite: the engines, the one writer thread with its group commit, and the reader threads."""

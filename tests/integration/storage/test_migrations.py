@@ -1,0 +1,79 @@
+"""Both ways to the newest schema lead to the same one, and Alembic is imported only for one."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+
+from flowmaestro.storage import Storage
+from flowmaestro.storage.migrations import REVISIONS
+from flowmaestro.storage.migrations.upgrade import config
+from tests.support.storage import create_execution, note
+
+
+async def open_and_close(path: Path) -> None:
+    await (await Storage.open(str(path))).aclose()
+
+
+def schema(path: Path) -> dict[str, list[str]]:
+    """Return what each table and index is made of, whatever the order and the white space."""
+    database = sqlite3.connect(path)
+    rows = database.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    assert database.execute("SELECT version_num FROM alembic_version").fetchall() == [
+        (REVISIONS[-1],)
+    ]
+    database.close()
+    return {
+        name: sorted(re.sub(r"\s+", " ", line).strip(" ,") for line in sql.split("\n"))
+        for name, sql in rows
+    }
+
+
+async def test_migrations_and_tables_make_the_same_schema(tmp_path: Path) -> None:
+    created, migrated = tmp_path / "created.db", tmp_path / "migrated.db"
+    await open_and_close(created)
+    database = sqlite3.connect(migrated)
+    database.execute(
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+        "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+    )
+    database.close()
+    async with await Storage.open(str(migrated)) as storage:
+        log = (await create_execution(storage)).id
+        assert len(await storage.log.append(log, [note(log)])) == 1
+    assert schema(created) == schema(migrated)
+
+
+def test_every_revision_is_known_in_order() -> None:
+    scripts = ScriptDirectory.from_config(config())
+    found = [script.revision for script in scripts.walk_revisions()]
+    assert tuple(reversed(found)) == REVISIONS
+
+
+async def test_two_that_create_it_at_once_create_it_once(tmp_path: Path) -> None:
+    path = tmp_path / "flowmaestro.db"
+    await asyncio.gather(*(open_and_close(path) for _ in range(5)))
+    assert "events" in schema(path)
+
+
+IMPORTS = """
+import asyncio, sys
+from flowmaestro.storage import Storage
+
+async def main():
+    for _ in range(2):
+        await (await Storage.open(sys.argv[1])).aclose()
+
+asyncio.run(main())
+assert "alembic" not in sys.modules
+"""
+
+
+def test_neither_a_new_database_nor_a_current_one_imports_alembic(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", IMPORTS, str(tmp_path / "new.db")], check=True)
