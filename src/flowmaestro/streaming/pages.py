@@ -1,0 +1,111 @@
+"""Finite pages of a log for those who ask again and again instead of keeping a stream open."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from flowmaestro.events import TERMINAL_TYPES
+from flowmaestro.streaming.formats import JSON_LINES
+from flowmaestro.streaming.hub import Hub
+from flowmaestro.streaming.paging import PageSize
+from flowmaestro.streaming.views import Batch, Chunk, View
+
+_MAX_PAGE_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Some events of a log, each as its JSON text, oldest first."""
+
+    events: list[str]
+    next_cursor: int
+    """The number to go on after: everything up to it is in a page, or is hidden."""
+    done: bool
+    """Whether the terminal event is in this page or before it: there will be no more."""
+
+
+async def read_events(
+    hub: Hub, execution_id: str, *, after: int, limit: int, visible: frozenset[str]
+) -> EventPage:
+    """Return at most *limit* events of the *visible* types after number *after*.
+
+    Fewer when the log has no more, or when they are large (4 MiB).
+
+    Raises:
+        CursorExpired: events after *after* are no longer retained.
+        UnknownExecution, StorageUnavailable: the log could not be read.
+    """
+    options = hub.options
+    size = PageSize(max_records=options.page_records, page_bytes=options.page_bytes)
+    events: list[str] = []
+    events_bytes = 0
+    cursor = after
+    while records := await hub.log.read(execution_id, after=cursor, limit=size.records):
+        read_bytes = 0
+        for number, type_, data in records:
+            cursor = number
+            read_bytes += len(data)
+            if type_ not in visible:
+                continue
+            events.append(data)
+            events_bytes += len(data)
+            done = type_ in TERMINAL_TYPES
+            if done or len(events) == limit or events_bytes > _MAX_PAGE_BYTES:
+                return EventPage(events, cursor, done)
+        size.learn(len(records), read_bytes)
+    return EventPage(events, cursor, done=False)
+
+
+async def wait_for_events(
+    hub: Hub,
+    execution_id: str,
+    *,
+    after: int,
+    limit: int,
+    visible: frozenset[str],
+    wait_seconds: float,
+) -> EventPage:
+    """Return what :func:`read_events` returns; if that is nothing, wait for the next visible event.
+
+    Returns:
+        An empty page when *wait_seconds* have passed or the server is shutting down.
+
+    Raises:
+        HubClosed: the server is shutting down.
+
+    And what :func:`read_events` raises. Cancelling it leaves nothing behind.
+    """
+    view = View(JSON_LINES, visible)
+    news = _News()
+    # Joined before the log is read: a commit between the two would not be heard of otherwise.
+    hub.join(execution_id, view, news)
+    try:
+        page = await read_events(hub, execution_id, after=after, limit=limit, visible=visible)
+        if page.events:
+            return page
+        try:
+            await asyncio.wait_for(news.heard.wait(), wait_seconds)
+        except TimeoutError:
+            return page
+        return await read_events(
+            hub, execution_id, after=page.next_cursor, limit=limit, visible=visible
+        )
+    finally:
+        hub.leave(execution_id, view, news)
+
+
+class _News:
+    """A member that only wants to know that there is something."""
+
+    behind = False
+
+    def __init__(self) -> None:
+        self.heard = asyncio.Event()
+
+    def offer(self, batch: Batch, chunk: Chunk) -> None:  # noqa: ARG002
+        if chunk.events:
+            self.heard.set()
+
+    def end(self) -> None:
+        self.heard.set()

@@ -1,0 +1,218 @@
+"""The shell of a subscription that a task pulls from and writes to wherever it likes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import TypeAlias
+
+from flowmaestro.storage import LogHead, StorageError
+from flowmaestro.streaming.errors import LogGap
+from flowmaestro.streaming.hub import Hub
+from flowmaestro.streaming.paging import PageSize, read_page
+from flowmaestro.streaming.subscription import Subscription
+from flowmaestro.streaming.views import Batch, Chunk, View
+
+Write: TypeAlias = Callable[[bytes, bool], Awaitable[None]]
+"""Takes whole frames, and whether more will follow; waits while the reader's socket is full."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Outcome(Enum):
+    """How a stream ended."""
+
+    FINISHED = "finished"
+    """The terminal event was written."""
+    CLOSED = "closed"
+    """The server is shutting down."""
+    CUT_OFF = "cut off"
+    """The log could not be read."""
+    GONE = "gone"
+    """The reader went away: :meth:`Reader.stop`."""
+    DROPPED = "dropped"
+    """The reader took nothing for too long. Its last bytes may end anywhere, and it is up to the
+    caller to end the connection."""
+
+
+class Reader:
+    """One reader of one execution's log, from a cursor to the end.
+
+    :meth:`open`, then :meth:`write_to`, and :meth:`close` in any case.
+    """
+
+    __slots__ = (
+        "_deadline",
+        "_end",
+        "_execution_id",
+        "_hub",
+        "_size",
+        "_subscription",
+        "_view",
+        "_waiter",
+    )
+
+    def __init__(self, hub: Hub, execution_id: str, view: View, *, cursor: int) -> None:
+        """Prepare to read what comes after event number *cursor*."""
+        options = hub.options
+        self._hub = hub
+        self._execution_id = execution_id
+        self._view = view
+        self._subscription = Subscription(cursor=cursor, buffer_limit_bytes=options.buffer_bytes)
+        self._size = PageSize(max_records=options.page_records, page_bytes=options.page_bytes)
+        self._end: Outcome | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._deadline: asyncio.Timeout | None = None
+
+    @property
+    def behind(self) -> bool:
+        return not self._subscription.level
+
+    @property
+    def cursor(self) -> int:
+        """The newest number that was handed to the reader or hidden from it."""
+        return self._subscription.cursor
+
+    async def open(self) -> LogHead:
+        """Join the execution's readers, then see where its log stands.
+
+        Whether the cursor makes sense there is for the caller to decide.
+
+        Raises:
+            HubClosed: the server is shutting down.
+            UnknownExecution, StorageUnavailable: the log could not be read.
+
+        When it raises or is cancelled there is nothing to close.
+        """
+        self._hub.join(self._execution_id, self._view, self)
+        try:
+            head = await self._hub.log.head(self._execution_id)
+        except BaseException:
+            self.close()
+            raise
+        self._subscription.joined(head.last_number)
+        return head
+
+    async def write_to(self, write: Write, opening: bytes) -> Outcome:
+        """Write *opening*, then every event after the cursor, to the end of the stream.
+
+        *write* gets whole frames only. Its last call, with ``False``, is made for each outcome but
+        ``GONE`` and ``DROPPED``.
+
+        Raises:
+            Whatever *write* raises.
+        """
+        self._hub.counters.opened += 1
+        try:
+            await self._write(write, opening, more=True)
+            while (chunk := await self._next_chunk()) is not None:
+                finished = self._subscription.finished
+                await self._write(write, chunk, more=not finished)
+                if finished:
+                    return Outcome.FINISHED
+            if self._end in (Outcome.CLOSED, Outcome.CUT_OFF):
+                await self._write(
+                    write, self._view.format.closing(self._hub.retry_ms()), more=False
+                )
+        except _Stalled:
+            if self._end is not Outcome.GONE:
+                self._hub.counters.drops += 1
+                return Outcome.DROPPED
+        assert self._end is not None
+        return self._end
+
+    def close(self) -> None:
+        """Leave the execution's readers. Repeating it changes nothing."""
+        self._hub.leave(self._execution_id, self._view, self)
+
+    def stop(self) -> None:
+        """The reader has gone away: :meth:`write_to` returns at once, even out of a *write*."""
+        self._end = Outcome.GONE
+        if self._deadline is not None and not self._deadline.expired():
+            self._deadline.reschedule(asyncio.get_running_loop().time())
+        self._wake()
+
+    def end(self) -> None:
+        """The server is shutting down: :meth:`write_to` writes what is ready and returns soon."""
+        self._end = self._end or Outcome.CLOSED
+        if self._deadline is not None and not self._deadline.expired():
+            grace = self._hub.options.closing_grace_seconds
+            self._deadline.reschedule(asyncio.get_running_loop().time() + grace)
+        self._wake()
+
+    def offer(self, batch: Batch, chunk: Chunk) -> None:
+        overflows = self._subscription.overflows
+        if self._subscription.offer(batch, chunk):
+            self._wake()
+        self._hub.counters.overflows += self._subscription.overflows - overflows
+
+    async def _next_chunk(self) -> bytes | None:
+        """Return what to write next, ``None`` when there is nothing more to come."""
+        subscription = self._subscription
+        due = asyncio.get_running_loop().time() + self._hub.options.heartbeat_seconds
+        while self._end is not Outcome.GONE:
+            if subscription.buffered_bytes:
+                return self._delivered(subscription.take())
+            if self._end is not None:
+                return None
+            if not subscription.level:
+                chunk = await self._read_page()
+                if chunk is not None and chunk.body:
+                    return self._delivered(chunk)
+            else:
+                await self._wait_until(due)
+            # A log full of hidden events must not look like a dead connection either.
+            if not subscription.buffered_bytes and asyncio.get_running_loop().time() >= due:
+                return self._view.format.heartbeat
+        return None
+
+    async def _read_page(self) -> Chunk | None:
+        try:
+            return await read_page(
+                self._hub.log, self._execution_id, self._subscription, self._view, self._size
+            )
+        except (StorageError, LogGap) as error:
+            # The stream ends here and the reader resumes: that may succeed, or tell it why not.
+            _logger.warning("a stream of %s was cut off: %s", self._execution_id, error)
+            self._hub.counters.log_failures += 1
+            self._end = self._end or Outcome.CUT_OFF
+            return None
+
+    def _delivered(self, chunk: Chunk) -> bytes:
+        self._hub.counters.events_delivered += chunk.events
+        return chunk.body
+
+    async def _write(self, write: Write, body: bytes, *, more: bool) -> None:
+        options = self._hub.options
+        seconds = (
+            options.closing_grace_seconds if self._hub.closed else options.stalled_reader_seconds
+        )
+        try:
+            async with asyncio.timeout(seconds) as self._deadline:
+                await write(body, more)
+        except TimeoutError as error:
+            if self._deadline is None or not self._deadline.expired():
+                raise
+            raise _Stalled from error
+        finally:
+            self._deadline = None
+
+    async def _wait_until(self, moment: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_at(moment, self._wake)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class _Stalled(Exception):
+    """A write took too long, or was called off."""
