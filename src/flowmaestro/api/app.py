@@ -1,0 +1,172 @@
+"""The application: routes and middleware around the services it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+import flowmaestro
+from flowmaestro.api.failures import on_http_exception, on_invalid_parameters
+from flowmaestro.api.metrics import Metrics, Sample
+from flowmaestro.api.middleware.body_limit import BodyLimitMiddleware
+from flowmaestro.api.middleware.cors import CorsMiddleware
+from flowmaestro.api.middleware.failures import FailureMiddleware
+from flowmaestro.api.middleware.request import RequestMiddleware
+from flowmaestro.api.openapi import describe
+from flowmaestro.api.rate_limits import RateLimiter
+from flowmaestro.api.routes import executions, operations, workflows
+from flowmaestro.api.routes.table import Route
+from flowmaestro.api.services import ApiOptions, ApiServices, Engine
+from flowmaestro.storage import IdGenerator
+from flowmaestro.streaming import Hub
+
+ROUTES = (*workflows.ROUTES, *executions.ROUTES)
+PREFIXES = ("/api/v1", "/v1")
+"""Where the API answers; the first is the one that is documented."""
+
+
+class Application(FastAPI):
+    """FastAPI with our description of the API."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document; it is made once, when it is first asked for."""
+        if self.openapi_schema is None:
+            self.openapi_schema = describe(self, ROUTES, PREFIXES[0])
+        return self.openapi_schema
+
+
+def create_app(services: ApiServices) -> Application:
+    """Return the ASGI application of the API.
+
+    It opens and closes nothing: *services* are running before it answers and are closed by who
+    made them. It runs on any ASGI server.
+    """
+    metrics = Metrics()
+    app = Application(
+        title="FlowMaestro",
+        version=flowmaestro.__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=_middleware(services.options, metrics),
+        exception_handlers={
+            HTTPException: on_http_exception,
+            RequestValidationError: on_invalid_parameters,
+        },
+        # Spans and log records of its own would double what the middleware says.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.services = services
+    app.state.metrics = metrics
+    app.state.rate_limiter = RateLimiter()
+    _connect_metrics(services, metrics)
+    for prefix in PREFIXES:
+        for route in ROUTES:
+            _add_route(app, prefix, route)
+    _add_operations(app, services.options)
+    return app
+
+
+def _middleware(options: ApiOptions, metrics: Metrics) -> Sequence[Middleware]:
+    ids = IdGenerator()
+    return (
+        Middleware(
+            RequestMiddleware,
+            new_request_id=lambda: ids.new_id("req"),
+            metrics=metrics.requests,
+        ),
+        Middleware(CorsMiddleware, origins=options.cors_origins),
+        Middleware(FailureMiddleware),
+        Middleware(BodyLimitMiddleware, max_body_bytes=options.max_body_bytes),
+    )
+
+
+def _connect_metrics(services: ApiServices, metrics: Metrics) -> None:
+    metrics.add_source(lambda: _engine_samples(services.engine))
+    metrics.add_source(lambda: _hub_samples(services.hub))
+    services.storage.log.on_commit(metrics.log.on_commit)
+
+
+def _engine_samples(engine: Engine) -> Iterator[Sample]:
+    yield Sample("flowmaestro_running_nodes", "Nodes that run now.", engine.running_nodes)
+    yield Sample(
+        "flowmaestro_active_executions",
+        "Executions that are held in memory now.",
+        engine.active_executions,
+    )
+    yield Sample(
+        "flowmaestro_unfinished_executions",
+        "Executions that are pending or running.",
+        engine.unfinished_executions,
+    )
+
+
+def _hub_samples(hub: Hub) -> Iterator[Sample]:
+    gauges, counters = hub.gauges(), hub.counters
+    yield Sample("flowmaestro_streams_level", "Open streams that have all there is.", gauges.level)
+    yield Sample(
+        "flowmaestro_streams_behind", "Open streams served from the log just now.", gauges.behind
+    )
+    for name, description, value in (
+        ("streams_opened", "Streams that began.", counters.opened),
+        ("stream_events_delivered", "Events handed to readers.", counters.events_delivered),
+        ("stream_overflows", "Times a reader fell behind.", counters.overflows),
+        ("stream_drops", "Readers dropped because they took nothing.", counters.drops),
+        ("stream_log_failures", "Streams cut off by an unreadable log.", counters.log_failures),
+    ):
+        yield Sample(f"flowmaestro_{name}", description, value, only_grows=True)
+
+
+def _add_route(app: FastAPI, prefix: str, route: Route) -> None:
+    documented = prefix == PREFIXES[0]
+    for methods in _methods(route.method, documented=documented):
+        app.add_api_route(
+            prefix + route.path,
+            route.endpoint,
+            methods=methods,
+            status_code=route.status,
+            response_model=None,
+            summary=route.summary,
+            tags=[route.tag],
+            responses=route.responses(),
+            operation_id=route.endpoint.__name__,
+            openapi_extra=dict(route.openapi),
+            include_in_schema=documented and methods != ["HEAD"],
+        )
+
+
+def _add_operations(app: FastAPI, options: ApiOptions) -> None:
+    table = (
+        ("/healthz", operations.healthz, True),
+        ("/readyz", operations.readyz, True),
+        ("/metrics", operations.metrics, options.metrics_enabled),
+        ("/openapi.json", operations.openapi, options.docs_enabled),
+        ("/docs", operations.docs, options.docs_enabled),
+    )
+    for prefix in ("", *PREFIXES):
+        for path, endpoint, enabled in table:
+            documented = enabled and prefix == ""
+            for methods in _methods("GET", documented=documented):
+                app.add_api_route(
+                    prefix + path,
+                    endpoint if enabled else operations.switched_off,
+                    methods=methods,
+                    response_model=None,
+                    tags=["Operations"],
+                    operation_id=endpoint.__name__,
+                    include_in_schema=documented and methods != ["HEAD"],
+                )
+
+
+def _methods(method: str, *, documented: bool) -> list[list[str]]:
+    """Return the methods of the routes for *method*: HEAD is wherever GET is (RFC 9110 §9.3.2), by
+    the same route unless only one of them is to be documented."""
+    if method != "GET":
+        return [[method]]
+    return [["GET"], ["HEAD"]] if documented else [["GET", "HEAD"]]

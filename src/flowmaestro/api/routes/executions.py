@@ -1,0 +1,122 @@
+"""Executions: list, read, cancel, and watch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from flowmaestro.api.bodies import read_model
+from flowmaestro.api.responses import success
+from flowmaestro.api.routes.parameters import (
+    EVENTS_PARAMETERS,
+    ExecutionCanceller,
+    ExecutionReader,
+    PageNumber,
+    PerPage,
+    Services,
+)
+from flowmaestro.api.routes.table import Route, json_body
+from flowmaestro.api.schemas import Envelope, ExecutionView, PageEnvelope, Pagination
+from flowmaestro.api.stream import stream_events
+from flowmaestro.events import Status
+
+
+class CancelRequest(BaseModel):
+    """Why an execution is cancelled; the body may be left out."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    reason: str = Field(default="Cancelled by request.", min_length=1, max_length=1000)
+
+
+async def list_executions(
+    request: Request,
+    caller: ExecutionReader,
+    services: Services,
+    workflow_id: Annotated[str | None, Query(description="Only this workflow's.")] = None,
+    status: Annotated[Status | None, Query(description="Only those that stand so.")] = None,
+    page: PageNumber = 1,
+    per_page: PerPage = 20,
+) -> Response:
+    """A page of the workspace's executions, newest first."""
+    found = await services.storage.executions.list(
+        caller.workspace, workflow_id=workflow_id, status=status, page=page, per_page=per_page
+    )
+    return success(
+        request.scope,
+        [ExecutionView.of(execution) for execution in found.items],
+        beside={"pagination": Pagination.of(found)},
+    )
+
+
+async def get_execution(
+    request: Request, caller: ExecutionReader, services: Services, execution_id: str
+) -> Response:
+    """One execution as it stands now."""
+    execution = await services.storage.executions.get(execution_id, caller.workspace)
+    return success(request.scope, ExecutionView.of(execution))
+
+
+async def cancel_execution(
+    request: Request, caller: ExecutionCanceller, services: Services, execution_id: str
+) -> Response:
+    """End an execution: what runs is stopped, what waits does not start. A finished execution
+    cannot be cancelled."""
+    body = await read_model(request, CancelRequest)
+    # The engine knows no workspaces: whose execution it is is settled here.
+    await services.storage.executions.get(execution_id, caller.workspace)
+    execution = await services.engine.cancel(execution_id, body.reason)
+    return success(request.scope, ExecutionView.of(execution))
+
+
+async def get_events(
+    request: Request, caller: ExecutionReader, services: Services, execution_id: str
+) -> Response:
+    """The execution's events, from the first or from after a cursor on, then live."""
+    execution = await services.storage.executions.get(execution_id, caller.workspace)
+    return await stream_events(request, execution, services)
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/executions",
+        endpoint=list_executions,
+        summary="List executions",
+        tag="Executions",
+        model=PageEnvelope[ExecutionView],
+        errors=("validation_error",),
+    ),
+    Route(
+        method="GET",
+        path="/executions/{execution_id}",
+        endpoint=get_execution,
+        summary="Get an execution",
+        tag="Executions",
+        model=Envelope[ExecutionView],
+        errors=("resource_not_found",),
+    ),
+    Route(
+        method="POST",
+        path="/executions/{execution_id}/cancel",
+        endpoint=cancel_execution,
+        summary="Cancel an execution",
+        tag="Executions",
+        model=Envelope[ExecutionView],
+        errors=("validation_error", "resource_not_found", "payload_too_large"),
+        openapi={"requestBody": json_body(CancelRequest, required=False)},
+    ),
+    Route(
+        method="GET",
+        path="/executions/{execution_id}/events",
+        endpoint=get_events,
+        summary="Stream an execution's events",
+        tag="Executions",
+        errors=("validation_error", "resource_not_found", "not_acceptable", "cursor_expired"),
+        openapi={"parameters": EVENTS_PARAMETERS},
+    ),
+)

@@ -1,0 +1,66 @@
+"""The parameters that several routes share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Query
+
+from flowmaestro.api.auth import Caller, requires
+from flowmaestro.api.routes.table import header_parameter, query_parameter
+from flowmaestro.api.services import ApiServices, services_of
+from flowmaestro.api.stream.query import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS
+from flowmaestro.events import EVENT_TYPES, EXTENSION_TYPES
+
+MAX_PAGE = 1_000_000
+MAX_PER_PAGE = 100
+
+PageNumber = Annotated[int, Query(ge=1, le=MAX_PAGE, description="From 1.")]
+PerPage = Annotated[int, Query(ge=1, le=MAX_PER_PAGE, description="How many to return at most.")]
+
+Services = Annotated[ApiServices, Depends(services_of)]
+ExecutionReader = Annotated[Caller, Depends(requires("executions:read"))]
+ExecutionCanceller = Annotated[Caller, Depends(requires("executions:read", "executions:cancel"))]
+WorkflowReader = Annotated[Caller, Depends(requires("workflows:read"))]
+WorkflowWriter = Annotated[Caller, Depends(requires("workflows:write"))]
+WorkflowExecutor = Annotated[Caller, Depends(requires("workflows:read", "workflows:execute"))]
+
+_NUMBER = {"type": "integer", "minimum": 0}
+
+
+def _names(names: list[str]) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "string", "enum": names}}
+
+
+EVENTS_PARAMETERS: list[dict[str, Any]] = [
+    header_parameter(
+        "Last-Event-ID", "The number of the last event received; the stream goes on after it."
+    ),
+    query_parameter(
+        "last_event_id", "The same, where headers cannot be set; the header wins.", _NUMBER
+    ),
+    query_parameter(
+        "types",
+        "Only these types of event, separated by commas; the terminal one always comes.",
+        _names(sorted(EVENT_TYPES)),
+    ),
+    query_parameter(
+        "include",
+        "Extension events to turn on, separated by commas.",
+        _names(sorted(EXTENSION_TYPES)),
+    ),
+    query_parameter(
+        "follow", "`false`: a page instead of a stream.", {"type": "boolean", "default": True}
+    ),
+    query_parameter(
+        "limit",
+        "The most events of a page.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    ),
+    query_parameter(
+        "wait",
+        "How many seconds a page may wait for its first event.",
+        {"type": "number", "minimum": 0, "maximum": MAX_WAIT_SECONDS, "default": 0},
+    ),
+]
+"""What the events' route reads by itself."""

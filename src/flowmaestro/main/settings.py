@@ -1,0 +1,183 @@
+"""What an operator can set, by environment variable or in code."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "FLOWMAESTRO_"
+SECRET_PREFIX = f"{PREFIX}SECRET_"
+DEFAULT_PROVIDER = "openai"
+
+_SECRET_FIELDS = frozenset({"secrets", "providers", "openai_api_key"})
+"""Settings whose value is never repeated in an error."""
+
+
+class InvalidSettings(ValueError):
+    """A setting that cannot be used; the message is one line that says which, and what is
+    allowed."""
+
+
+class ProviderSettings(BaseModel):
+    """An OpenAI-compatible endpoint that the model nodes may name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    base_url: str | None = Field(default=None, pattern=r"^https?://")
+    """Where its API begins; ``None`` is OpenAI's own."""
+    api_key: SecretStr | None = None
+
+
+class Settings(BaseSettings):
+    """The settings of a server. Each is read from ``FLOWMAESTRO_`` and its name in capitals.
+
+    Lists are JSON or separated by commas. A secret that nodes may use is
+    ``FLOWMAESTRO_SECRET_NAME=value``, or a member of the JSON object ``FLOWMAESTRO_SECRETS``.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        env_ignore_empty=True,
+    )
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8000, ge=0, le=65535, description="0 takes any free port.")
+    database: str = Field(default="sqlite:///flowmaestro.db", min_length=1)
+    nodes: Annotated[tuple[str, ...], NoDecode] = ()
+    """Python modules whose node types and functions are added."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] | None = None
+    """``None``: text on a terminal, JSON elsewhere."""
+
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    metrics_enabled: bool = True
+    docs_enabled: bool = True
+    max_body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
+
+    heartbeat_seconds: float = Field(default=15.0, gt=0, le=3600)
+    stalled_reader_seconds: float = Field(default=60.0, gt=0, le=3600)
+    stream_buffer_bytes: int = Field(default=256 * 1024, ge=1024)
+    """The most that waits in memory for one reader of a stream."""
+
+    retention_days: float | None = Field(default=None, ge=0)
+    """Events of executions that ended longer ago are removed; ``None`` keeps them."""
+    retention_max_events: int | None = Field(default=None, ge=0)
+    """How many of the newest events of each ended execution are kept; ``None`` keeps all."""
+    retention_interval_seconds: float = Field(default=3600.0, gt=0)
+
+    max_concurrent_nodes: int = Field(default=256, ge=1)
+    max_concurrent_executions: int = Field(default=1000, ge=1)
+    max_unfinished_executions: int = Field(default=100_000, ge=1)
+    node_timeout_seconds: float | None = Field(default=3600.0, gt=0)
+    execution_timeout_seconds: float | None = Field(default=None, gt=0)
+
+    providers: Annotated[dict[str, ProviderSettings], NoDecode] = Field(
+        default_factory=dict, repr=False
+    )
+    openai_base_url: str | None = Field(
+        default=None, validation_alias="OPENAI_BASE_URL", pattern=r"^https?://"
+    )
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    secrets: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict, repr=False)
+
+    shutdown_grace_seconds: float = Field(default=6.0, ge=0, le=7)
+    """How long running nodes may take to finish when the server stops. The rest of the ten seconds
+    that stopping may take belongs to the streams, the storage and a margin."""
+
+    @field_validator("nodes", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            try:
+                return json.loads(value)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"is no JSON list ({error})") from error
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("providers", "secrets", mode="before")
+    @classmethod
+    def _decode(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"is no JSON object ({error})") from None
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and ("://" not in origin or origin.count("/") != 2):
+                raise ValueError(f"{origin!r} is no origin such as https://app.example.com, or *")
+        return value
+
+    @model_validator(mode="after")
+    def _one_default_provider(self) -> Self:
+        self.providers.setdefault(
+            DEFAULT_PROVIDER,
+            ProviderSettings(base_url=self.openai_base_url, api_key=self.openai_api_key),
+        )
+        return self
+
+
+def load_settings(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
+    """Return the settings that *environment* and *overrides* (which win) give.
+
+    An override of ``None`` is none. ``FLOWMAESTRO_SECRET_NAME`` variables are read from
+    *environment*, everything else from the process's own.
+
+    Raises:
+        InvalidSettings: the first setting that is wrong.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        raise InvalidSettings(_describe(error)) from None  # the cause would show the values
+    named = {
+        name.removeprefix(SECRET_PREFIX): SecretStr(value)
+        for name, value in environment.items()
+        if name.startswith(SECRET_PREFIX) and name != SECRET_PREFIX
+    }
+    return settings.model_copy(update={"secrets": {**settings.secrets, **named}})
+
+
+def _describe(error: ValidationError) -> str:
+    found = error.errors(include_input=True, include_url=False)[0]
+    names = [str(part) for part in found["loc"]]
+    variable = names[0] if names[0].startswith("OPENAI_") else PREFIX + names[0].upper()
+    inside = f" ({'.'.join(names[1:])})" if len(names) > 1 else ""
+    field = names[0].lower()
+    value = found["input"]
+    shown = (
+        f" (it is {value!r})"
+        if isinstance(value, str | int | float) and field not in _SECRET_FIELDS
+        else ""
+    )
+    message = found["msg"].removeprefix("Value error, ")
+    return _first_line(f"{variable}{inside}: {message}{shown}")
+
+
+def _first_line(text: str) -> str:
+    return " ".join(text.split())[:500]

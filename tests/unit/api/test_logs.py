@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+import pytest
+
+from flowmaestro.api.keys import generate_key
+from flowmaestro.main.logs import JsonFormatter, Redactor, TextFormatter
+
+
+def record(message: str, *arguments: object, **fields: object) -> logging.LogRecord:
+    made = logging.makeLogRecord(
+        {
+            "name": "flowmaestro.test",
+            "levelno": logging.INFO,
+            "levelname": "INFO",
+            "msg": message,
+            "args": arguments,
+            "created": 1_700_000_000.5,
+            **fields,
+        }
+    )
+    return made
+
+
+FORMATTERS = [JsonFormatter, TextFormatter]
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_keys_tickets_and_secrets_are_blotted_out(
+    formatter: type[JsonFormatter] | type[TextFormatter],
+) -> None:
+    key = generate_key("live")
+    secret = 'quo"ted\\secret'
+    line = formatter(Redactor([secret])).format(
+        record(
+            "GET /x?ticket=abc.def-ghi&a=1 by %s with %s", key, secret, path=f"/{key}", note=secret
+        )
+    )
+    assert key not in line
+    assert "abc.def" not in line
+    assert secret not in line
+    assert "ted\\" not in line
+    assert line.count("[redacted]") == 5
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_a_secret_in_an_exception_is_blotted_out(
+    formatter: type[JsonFormatter] | type[TextFormatter],
+) -> None:
+    try:
+        raise ValueError("it was hunter22")
+    except ValueError:
+        failed = record("failed", exc_info=sys.exc_info())
+    line = formatter(Redactor(["hunter22"])).format(failed)
+    assert "hunter22" not in line
+    assert "ValueError" in line
+
+
+def test_json_has_the_fields_that_were_given_and_no_others() -> None:
+    line = JsonFormatter(Redactor()).format(
+        record("done", request_id="req_1", execution_id="exec_1", missing=None)
+    )
+    assert json.loads(line) == {
+        "timestamp": "2023-11-14T22:13:20.500Z",
+        "level": "info",
+        "logger": "flowmaestro.test",
+        "message": "done",
+        "request_id": "req_1",
+        "execution_id": "exec_1",
+    }
+
+
+def test_text_is_one_line_whatever_a_client_put_into_it() -> None:
+    line = TextFormatter(Redactor()).format(record("path %s", "/a\nINFO forged\x1b[31m\u2028"))
+    assert len(line.splitlines()) == 1
+    assert "\x1b" not in line
+
+
+def test_short_secrets_do_not_destroy_the_log() -> None:
+    assert Redactor(["1", ""])("status 111") == "status 111"
+
+
+def test_the_longest_of_overlapping_secrets_goes_whole() -> None:
+    assert Redactor(["pass", "password"])("my password") == "my [redacted]"

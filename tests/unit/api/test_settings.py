@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flowmaestro.main.settings import InvalidSettings, Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_variables_are_read_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWMAESTRO_PORT", "9000")
+    monkeypatch.setenv("FLOWMAESTRO_NODES", "a.b, c")
+    monkeypatch.setenv("FLOWMAESTRO_CORS_ORIGINS", '["https://a.example", "*"]')
+    monkeypatch.setenv("FLOWMAESTRO_RETENTION_DAYS", "30")
+    settings = load_settings()
+    assert settings.port == 9000
+    assert settings.nodes == ("a.b", "c")
+    assert settings.cors_origins == ("https://a.example", "*")
+    assert settings.retention_days == 30
+
+
+def test_overrides_win_and_none_is_no_override(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWMAESTRO_PORT", "9000")
+    assert load_settings(port=0).port == 0
+    assert load_settings(port=None).port == 9000
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("PORT", "eighty", "FLOWMAESTRO_PORT: .*integer.*'eighty'"),
+        ("PORT", "70000", "FLOWMAESTRO_PORT: .*65535"),
+        ("LOG_LEVEL", "loud", "FLOWMAESTRO_LOG_LEVEL: .*'debug', 'info'"),
+        ("CORS_ORIGINS", "example.com", "FLOWMAESTRO_CORS_ORIGINS: .*https://app.example.com"),
+        ("CORS_ORIGINS", "[oops", "FLOWMAESTRO_CORS_ORIGINS: .*JSON"),
+        ("MAX_BODY_BYTES", "1", "FLOWMAESTRO_MAX_BODY_BYTES: .*1024"),
+        ("PROVIDERS", "{oops", "FLOWMAESTRO_PROVIDERS: .*JSON"),
+        ("PROVIDERS", '{"a": {"base_url": "ftp://x"}}', r"FLOWMAESTRO_PROVIDERS \(a.base_url\)"),
+        ("SHUTDOWN_GRACE_SECONDS", "60", "FLOWMAESTRO_SHUTDOWN_GRACE_SECONDS: .*7"),
+    ],
+)
+def test_a_bad_setting_is_one_line_that_names_the_variable_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
+) -> None:
+    monkeypatch.setenv(f"FLOWMAESTRO_{name}", value)
+    with pytest.raises(InvalidSettings, match=expected) as caught:
+        load_settings()
+    assert "\n" not in str(caught.value)
+
+
+def test_secrets_come_from_an_object_and_from_single_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FLOWMAESTRO_SECRETS", '{"A": "one", "B": "two"}')
+    monkeypatch.setenv("FLOWMAESTRO_SECRET_B", "three")
+    settings = load_settings()
+    secrets = {name: value.get_secret_value() for name, value in settings.secrets.items()}
+    assert secrets == {"A": "one", "B": "three"}
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"FLOWMAESTRO_SECRETS": '{"A": "hunter22"'},
+        {"FLOWMAESTRO_SECRETS": '{"A": ["hunter22"]}'},
+        {"FLOWMAESTRO_SECRETS": '"hunter22"'},
+        {"FLOWMAESTRO_PROVIDERS": '{"a": {"api_key": ["hunter22"]}}'},
+        {"FLOWMAESTRO_PROVIDERS": '{"a": {"hunter22": "hunter22"}}'},
+    ],
+)
+def test_an_error_in_a_secret_does_not_repeat_it(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings()
+    assert ": hunter22" not in str(caught.value)
+    assert "'hunter22'" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_nothing_secret_is_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-hunter22")
+    monkeypatch.setenv("FLOWMAESTRO_SECRET_A", "hunter22")
+    monkeypatch.setenv("FLOWMAESTRO_PROVIDERS", '{"a": {"api_key": "hunter22"}}')
+    settings = load_settings()
+    assert "hunter22" not in repr(settings)
+    assert "hunter22" not in str(settings)
+    assert "hunter22" not in settings.model_dump_json()
+
+
+def test_openai_is_the_default_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:11434/v1")
+    provider = load_settings().providers["openai"]
+    assert provider.base_url == "http://127.0.0.1:11434/v1"
+    assert provider.api_key is not None
+    assert provider.api_key.get_secret_value() == "sk-1"
+
+
+def test_a_provider_named_openai_wins_over_the_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    given: dict[str, Any] = {"openai": {"base_url": "http://127.0.0.1:1/v1"}}
+    provider = Settings(providers=given).providers["openai"]
+    assert provider.base_url == "http://127.0.0.1:1/v1"
+    assert provider.api_key is None
