@@ -143,6 +143,10 @@ class LocalEngine:
         :raises EngineStopping: during a shutdown.
         :raises StorageUnavailable: if it could not be stored; nothing was.
         """
+        if idempotency is not None:
+            repeated = await self._storage.executions.find_repeated(workspace, idempotency)
+            if repeated is not None:
+                return repeated, False
         if not self._accepting:
             raise EngineStopping
         if self._unfinished >= self._options.max_unfinished_executions:

@@ -10,7 +10,7 @@ MAX_CURSOR: Final = 2**53 - 1
 _MAX_DIGITS: Final = len(str(MAX_CURSOR))
 
 
-class InvalidCursor(ValueError):  # noqa: N818 - the name says it
+class InvalidCursor(ValueError):
     """A text that is no cursor; ``text`` is what was sent (its first 40 characters)."""
 
     def __init__(self, text: str) -> None:

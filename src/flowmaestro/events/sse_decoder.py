@@ -26,7 +26,7 @@ class ServerSentEvent(NamedTuple):
     """The last ``id`` that the stream sent up to this event; empty if it sent none."""
 
 
-class SSEEventTooLarge(ValueError):  # noqa: N818 - the name says it
+class SSEEventTooLarge(ValueError):
     """A line, or the data of one event, is longer than the decoder may hold.
 
     ``limit_bytes`` is the limit; ``events`` are those that the same chunk completed before.

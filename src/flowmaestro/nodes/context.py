@@ -94,7 +94,7 @@ class NodeContext:
             context.close()
 
 
-class NodeCancelled(NodeError):  # noqa: N818 - it says what happened
+class NodeCancelled(NodeError):
     """Raised in a thread's function whose node was cancelled or has timed out."""
 
     def __init__(self) -> None:

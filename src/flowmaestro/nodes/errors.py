@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - the names say what is wrong
 """What can go wrong with nodes.
 
 * :class:`NodeError`: a node failed, with a clear sentence for whoever watches the execution

@@ -19,6 +19,7 @@ from flowmaestro.storage.errors import (
 from flowmaestro.storage.models import (
     ErrorDetails,
     Execution,
+    Idempotency,
     NewExecution,
     Page,
     WorkflowVersion,
@@ -58,9 +59,23 @@ class Executions:
 
         Cancelling it does not undo it.
         """
-        return await self._writer.write(
+        lifetime_began = new.created_at - self._options.idempotency_lifetime
+        return await self._writer.write(partial(_create, new=new, lifetime_began=lifetime_began))
+
+    async def find_repeated(self, workspace: str, idempotency: Idempotency) -> Execution | None:
+        """Return the execution that the same request made before; ``None`` if this is the first.
+
+        Raises:
+            IdempotencyMismatch: the key was used in this workspace within its lifetime, with
+                another fingerprint.
+            StorageUnavailable: it could not be read.
+        """
+        return await self._readers.read(
             partial(
-                _create, new=new, lifetime_began=new.created_at - self._options.idempotency_lifetime
+                _find_repeated,
+                workspace=workspace,
+                idempotency=idempotency,
+                lifetime_began=self._options.clock() - self._options.idempotency_lifetime,
             )
         )
 
@@ -134,9 +149,15 @@ def _create(
     connection: sa.Connection, *, new: NewExecution, lifetime_began: datetime
 ) -> tuple[Execution, bool]:
     if new.idempotency is not None:
-        earlier = _find_earlier(connection, new, lifetime_began)
+        earlier = _find_repeated(
+            connection,
+            workspace=new.workspace,
+            idempotency=new.idempotency,
+            lifetime_began=lifetime_began,
+        )
         if earlier is not None:
             return earlier, False
+        _remember(connection, new, new.idempotency)
     values: dict[str, Any] = {
         "id": new.id,
         "workspace": new.workspace,
@@ -171,29 +192,40 @@ def _create(
     return execution, True
 
 
-def _find_earlier(
-    connection: sa.Connection, new: NewExecution, lifetime_began: datetime
+def _find_repeated(
+    connection: sa.Connection,
+    *,
+    workspace: str,
+    idempotency: Idempotency,
+    lifetime_began: datetime,
 ) -> Execution | None:
-    """Return the execution that the idempotency key stands for, or let it stand for the new one."""
-    assert new.idempotency is not None
-    key = idempotency_keys.c
-    same = (key.workspace == new.workspace) & (key.key == new.idempotency.key)
-    row = connection.execute(sa.select(idempotency_keys).where(same)).one_or_none()
-    if row is not None and row.created_at >= lifetime_began:
-        if row.fingerprint != new.idempotency.fingerprint:
-            raise IdempotencyMismatch(new.idempotency.key)
-        return _get(connection, execution_id=row.execution_id, workspace=None)
-    connection.execute(sa.delete(idempotency_keys).where(same))
+    row = connection.execute(
+        sa.select(idempotency_keys).where(_is_key(workspace, idempotency))
+    ).one_or_none()
+    if row is None or row.created_at < lifetime_began:
+        return None
+    if row.fingerprint != idempotency.fingerprint:
+        raise IdempotencyMismatch(idempotency.key)
+    return _get(connection, execution_id=row.execution_id, workspace=None)
+
+
+def _remember(connection: sa.Connection, new: NewExecution, idempotency: Idempotency) -> None:
+    """Let the key stand for the new execution; what it stood for before is out of its lifetime."""
+    connection.execute(sa.delete(idempotency_keys).where(_is_key(new.workspace, idempotency)))
     connection.execute(
         sa.insert(idempotency_keys).values(
             workspace=new.workspace,
-            key=new.idempotency.key,
-            fingerprint=new.idempotency.fingerprint,
+            key=idempotency.key,
+            fingerprint=idempotency.fingerprint,
             execution_id=new.id,
             created_at=new.created_at,
         )
     )
-    return None
+
+
+def _is_key(workspace: str, idempotency: Idempotency) -> sa.ColumnElement[bool]:
+    key = idempotency_keys.c
+    return (key.workspace == workspace) & (key.key == idempotency.key)
 
 
 def _get(connection: sa.Connection, *, execution_id: str, workspace: str | None) -> Execution:

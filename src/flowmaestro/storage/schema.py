@@ -84,13 +84,11 @@ sa.Index(
     "ix_executions_unfinished",
     executions.c.log_id,
     sqlite_where=executions.c.completed_at.is_(None),
-    postgresql_where=executions.c.completed_at.is_(None),
 )
 sa.Index(
     "ix_executions_finished",
     executions.c.completed_at,
     sqlite_where=executions.c.completed_at.is_not(None),
-    postgresql_where=executions.c.completed_at.is_not(None),
 )
 
 events = sa.Table(
@@ -110,7 +108,6 @@ sa.Index(
     events.c.key,
     unique=True,
     sqlite_where=events.c.key.is_not(None),
-    postgresql_where=events.c.key.is_not(None),
 )
 
 workflows = sa.Table(

@@ -13,6 +13,7 @@ import pytest
 
 from flowmaestro import NodeContext, NodeError, SyncNodeContext, function, node
 from flowmaestro.engine import AlreadyEnded, EngineOptions, InvalidInputs, UncallableWorkflow
+from flowmaestro.storage import Idempotency
 from tests.support.engine import WORKSPACE, of_type, types_of, workbench
 
 MakeModule = Callable[..., ModuleType]
@@ -552,3 +553,19 @@ async def test_a_retry_that_is_due_waits_for_a_slot_without_spinning(
         released.set()
         await bench.wait_until_ended(retried.id)
         assert steps < 30
+
+
+async def test_a_repeated_request_gets_its_first_answer_whatever_has_changed_since(
+    tmp_path: Path,
+) -> None:
+    document = {"nodes": {"a": {"type": "transform", "config": {"value": 1}}}}
+    idempotency = Idempotency("key", "fingerprint")
+    async with workbench(tmp_path / "test.db") as bench:
+        workflow_id = await bench.push(document)
+        first, created = await bench.engine.accept(WORKSPACE, workflow_id, {}, idempotency)
+        assert created
+        await bench.storage.workflows.delete(WORKSPACE, workflow_id)
+        await bench.engine.drain(grace_seconds=5)
+        again, created = await bench.engine.accept(WORKSPACE, workflow_id, {}, idempotency)
+        assert again.id == first.id
+        assert not created

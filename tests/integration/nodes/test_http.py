@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+
+from flowmaestro.nodes import NodeError, Services
+from flowmaestro.nodes.builtin.http import HttpConfig, make_http
 from tests.support.http_server import (
     ReceivedRequest,
     hang,
@@ -20,9 +23,6 @@ from tests.support.http_server import (
     response,
 )
 from tests.support.node_runs import run_node
-
-from flowmaestro.nodes import NodeError, Services
-from flowmaestro.nodes.builtin.http import HttpConfig, make_http
 
 
 async def fetch(services: Services, url: str, **config: Any) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+
+from flowmaestro.nodes import HttpOptions, NodeError, Provider, Registry, Routed, Services
 from tests.support.http_server import json_response, response
 from tests.support.model_server import (
     USAGE,
@@ -22,8 +24,6 @@ from tests.support.model_server import (
     model_server,
 )
 from tests.support.node_runs import run_node
-
-from flowmaestro.nodes import HttpOptions, NodeError, Provider, Registry, Routed, Services
 
 ROUTES = [
     {"value": "billing", "label": "Money", "description": "invoices and refunds"},

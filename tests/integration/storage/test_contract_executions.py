@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -156,3 +156,19 @@ async def test_a_pinned_version_that_is_missing_is_named(storage: Storage) -> No
     with pytest.raises(UnknownWorkflow) as caught:
         await storage.executions.definitions(execution.id)
     assert (caught.value.workflow_id, caught.value.version) == ("wf_gone", 4)
+
+
+async def test_a_repeated_request_can_be_looked_up(storage: Storage) -> None:
+    idempotency = Idempotency("key", "fingerprint")
+    assert await storage.executions.find_repeated("ws", idempotency) is None
+    execution, _ = await storage.executions.create(
+        new_execution(
+            storage, workspace="ws", idempotency=idempotency, created_at=datetime.now(UTC)
+        )
+    )
+    found = await storage.executions.find_repeated("ws", idempotency)
+    assert found is not None
+    assert found.id == execution.id
+    assert await storage.executions.find_repeated("other", idempotency) is None
+    with pytest.raises(IdempotencyMismatch):
+        await storage.executions.find_repeated("ws", Idempotency("key", "another"))

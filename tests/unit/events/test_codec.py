@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.events_vectors import read_vectors
 
 from flowmaestro import events as package
 from flowmaestro.events import (
@@ -23,6 +22,7 @@ from flowmaestro.events import (
     decode_event,
     encode_event,
 )
+from tests.support.events_vectors import read_vectors
 
 DOCUMENT = read_vectors("events")
 EVENTS: list[dict[str, Any]] = DOCUMENT["events"]

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.events_vectors import read_vectors
 
 from flowmaestro.events import MAX_CURSOR, InvalidCursor, parse_cursor
+from tests.support.events_vectors import read_vectors
 
 
 @pytest.mark.parametrize("vector", read_vectors("cursor")["vectors"], ids=lambda v: repr(v["text"]))

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.events_vectors import chunk_bytes, read_vectors
 
 from flowmaestro.events import ServerSentEvent, SSEDecoder, SSEEventTooLarge
+from tests.support.events_vectors import chunk_bytes, read_vectors
 
 Outcome = tuple[list[ServerSentEvent], str, int | None]
 

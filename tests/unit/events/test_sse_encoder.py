@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.events_vectors import read_vectors
 
 from flowmaestro.events import (
     HEARTBEAT,
@@ -18,6 +17,7 @@ from flowmaestro.events import (
     encode_frame,
     encode_retry,
 )
+from tests.support.events_vectors import read_vectors
 
 
 def _encode(vector: dict[str, Any]) -> bytes:

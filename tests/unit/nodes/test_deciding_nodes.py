@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.support.node_runs import make_context, run_node
 
 from flowmaestro.nodes import NodeError, Routed
 from flowmaestro.nodes.builtin.conditional import CONDITIONAL
 from flowmaestro.nodes.builtin.switch import SWITCH, handles
 from flowmaestro.nodes.comparison import equal, is_true, loosely_equal
+from tests.support.node_runs import make_context, run_node
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

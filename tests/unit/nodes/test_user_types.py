@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, Field, ValidationError
-from tests.support.node_runs import RecordingReporter, make_context, run_node
 
 from flowmaestro.nodes import (
     DuplicateName,
@@ -27,6 +26,7 @@ from flowmaestro.nodes import (
     function,
     node,
 )
+from tests.support.node_runs import RecordingReporter, make_context, run_node
 
 
 def module_with(**members: object) -> ModuleType:

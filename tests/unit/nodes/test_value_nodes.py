@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.support.node_runs import make_context, run_node
 
 from flowmaestro.nodes import Expanded, NodeError
 from flowmaestro.nodes.builtin.input import INPUT
@@ -17,6 +16,7 @@ from flowmaestro.nodes.builtin.transform import TRANSFORM
 from flowmaestro.nodes.builtin.wait import WAIT
 from flowmaestro.nodes.builtin.workflow import WORKFLOW
 from flowmaestro.nodes.node_type import NodeType
+from tests.support.node_runs import make_context, run_node
 
 BODY = {"nodes": {"a": {"type": "transform", "config": {"value": 1}}}, "edges": []}
 

@@ -57,14 +57,12 @@ def upgrade() -> None:
         "executions",
         ["completed_at"],
         sqlite_where=sa.text("completed_at IS NOT NULL"),
-        postgresql_where=sa.text("completed_at IS NOT NULL"),
     )
     op.create_index(
         "ix_executions_unfinished",
         "executions",
         ["log_id"],
         sqlite_where=sa.text("completed_at IS NULL"),
-        postgresql_where=sa.text("completed_at IS NULL"),
     )
     op.create_index(op.f("ix_executions_workspace_log_id"), "executions", ["workspace", "log_id"])
     op.create_index(
@@ -121,7 +119,6 @@ def upgrade() -> None:
         ["log_id", "key"],
         unique=True,
         sqlite_where=sa.text('"key" IS NOT NULL'),
-        postgresql_where=sa.text('"key" IS NOT NULL'),
     )
     op.create_table(
         "workflow_versions",

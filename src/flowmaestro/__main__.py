@@ -1,0 +1,5 @@
+"""``python -m flowmaestro`` is the command ``flowmaestro``."""
+
+from flowmaestro.cli import main
+
+main()

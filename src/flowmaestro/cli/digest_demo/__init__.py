@@ -1,0 +1,1 @@
+"""What ``flowmaestro demo`` runs: a workflow, its own nodes, and a text to read."""
