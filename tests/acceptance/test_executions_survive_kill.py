@@ -40,10 +40,7 @@ def chain() -> dict[str, Any]:
     return {
         "name": "chain",
         "nodes": dict.fromkeys(names, step),
-        "edges": [
-            {"source": source, "target": target}
-            for source, target in pairwise(names)
-        ],
+        "edges": [{"source": source, "target": target} for source, target in pairwise(names)],
     }
 
 

@@ -1,0 +1,52 @@
+"""``docs/operating.md`` has every setting with its default, and every metric."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from flowmaestro.engine.redaction import MIN_SECRET_LENGTH
+from flowmaestro.main.settings import PREFIX, Settings
+from tests.support.docs_pages import DOCS, code_in, first_codes, rows, section
+from tests.support.server import live_server
+
+PAGE = DOCS / "operating.md"
+
+
+def _variable(name: str) -> str:
+    alias = Settings.model_fields[name].validation_alias
+    return alias if isinstance(alias, str) else PREFIX + name.upper()
+
+
+def _default(name: str) -> list[str]:
+    default = Settings.model_fields[name].get_default(call_default_factory=True)
+    if default is None or default == ():
+        return []
+    return [str(default).lower() if isinstance(default, bool) else str(default)]
+
+
+def test_every_setting_is_listed_with_its_default() -> None:
+    shown = {code_in(row[0])[0]: code_in(row[1]) for row in rows(section(PAGE, "Settings"))}
+    assert shown == {_variable(name): _default(name) for name in Settings.model_fields}
+
+
+def test_settings_that_the_text_names_exist() -> None:
+    names = {_variable(name) for name in Settings.model_fields} | {"FLOWMAESTRO_SECRET_NAME"}
+    for code in code_in(PAGE.read_text()):
+        name = code.partition("=")[0]
+        if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", name):
+            assert name in names or PREFIX + name in names, code
+
+
+async def test_every_metric_is_listed(tmp_path: Path) -> None:
+    async with live_server(tmp_path) as server, server.client() as client:
+        await client.get("/api/v1/workflows")
+        exposed = (await client.get("/metrics")).text
+    names = set(re.findall(r"^# TYPE (\w+) ", exposed, re.MULTILINE))
+    names = {name for name in names if not name.endswith("_created")}
+    assert set(first_codes(section(PAGE, "Metrics"))) == names
+
+
+def test_the_shortest_secret_that_is_blotted_out() -> None:
+    assert MIN_SECRET_LENGTH == 4
+    assert "less than\nfour characters" in section(PAGE, "Secrets")
