@@ -10,6 +10,7 @@ import asyncio
 import json
 import sqlite3
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from flowmaestro.storage.errors import LogEnded, UnknownExecution
@@ -31,6 +32,10 @@ JOIN events ON events.log_id = json_extract(wanted.value, '$[0]')
            AND events.key = json_extract(wanted.value, '$[1]')
 """
 INSERT = "INSERT INTO events (log_id, number, type, key, data) VALUES (?, ?, ?, ?, ?)"
+CHUNK_ROWS = 25
+"""Rows to a statement: the driver lets go of the interpreter for each statement's step, and gets it
+back when the event loop's thread lets go of it, so that fewer steps are fewer waits."""
+INSERT_CHUNK = INSERT + ", (?, ?, ?, ?, ?)" * (CHUNK_ROWS - 1)
 STARTED = "UPDATE executions SET status = 'running', started_at = ? WHERE log_id = ?"
 ENDED = """
 UPDATE executions
@@ -190,11 +195,20 @@ def append_all(
             heads.forget(append.execution_id)
             ended.append((*append.ending, log_id))
     if rows:
-        cursor.executemany(INSERT, rows)
+        _insert(cursor, rows)
     if started:
         cursor.executemany(STARTED, started)
     if ended:
         cursor.executemany(ENDED, ended)
+
+
+def _insert(cursor: sqlite3.Cursor, rows: list[_Row]) -> None:
+    whole = len(rows) - len(rows) % CHUNK_ROWS
+    for first in range(0, whole, CHUNK_ROWS):
+        chunk = rows[first : first + CHUNK_ROWS]
+        cursor.execute(INSERT_CHUNK, list(chain.from_iterable(chunk)))
+    if whole < len(rows):
+        cursor.executemany(INSERT, rows[whole:])
 
 
 def _read_repeated(

@@ -36,6 +36,9 @@ def writing_engine(path: Path, options: StorageOptions) -> sa.Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # Every so many pages (32 MiB) the WAL goes into the database. At SQLite's own 1,000 the
+        # same pages are copied again and again: a third of the appends' speed.
+        connection.execute("PRAGMA wal_autocheckpoint = 8000")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         if options.max_database_bytes is not None:
             (page_size,) = connection.execute("PRAGMA page_size").fetchone()
