@@ -18,8 +18,10 @@ from flowmaestro.workflow import (
     RetryNode,
     StartNode,
     after_failure,
+    deadlines,
     decide,
     next_retry_at,
+    overdue,
 )
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,6 +85,13 @@ class Simulation:
     def fresh_state(self) -> ExecutionState:
         return ExecutionState(self.graph, self.inputs, self.called)
 
+    def commands(self, state: ExecutionState, now: datetime) -> Sequence[Command]:
+        """What is to be done at *now*: time limits come first."""
+        late = overdue(state, now=now)
+        if late is not None:
+            return (late,)
+        return decide(state, now=now, may_start=self.may_start(state))
+
     def may_start(self, state: ExecutionState) -> int | None:
         return None if self.max_running is None else self.max_running - len(state.running)
 
@@ -95,9 +104,11 @@ class Simulation:
             if running:
                 self._finish(running[self.choose(len(running))])
             else:
-                due = next_retry_at(self.state, after=self.now)
-                assert due is not None, "nothing runs, nothing waits and there is no end"
-                self.now = max(self.now, due)
+                due = [deadline.at for deadline in deadlines(self.state)]
+                retry_at = next_retry_at(self.state, after=self.now)
+                due += [retry_at] if retry_at is not None else []
+                assert due, "nothing runs, nothing waits and there is no end"
+                self.now = max(self.now, min(due))
         return self
 
     def types(self) -> list[str]:
@@ -107,7 +118,7 @@ class Simulation:
         return [event.node_id for event in self.log if event.type == event_type]  # type: ignore[union-attr]
 
     def _decide_to_the_end(self) -> None:
-        while commands := decide(self.state, now=self.now, may_start=self.may_start(self.state)):
+        while commands := self.commands(self.state, self.now):
             self.decisions.append((len(self.log), self.now, commands))
             for command in commands:
                 self._record(command)

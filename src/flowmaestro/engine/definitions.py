@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from flowmaestro.storage import UnknownWorkflow, Workflow, Workflows
 from flowmaestro.workflow import Definition, Graph
@@ -12,6 +13,9 @@ from flowmaestro.workflow import Definition, Graph
 from .errors import UncallableWorkflow
 
 DEFAULT_CAPACITY = 256
+LARGE_NODES = 100
+"""Graphs of more nodes than this are made in a thread, so that the streams do not wait for it. The
+threads are few and nodes use them too, so small graphs, which are most, do without."""
 
 
 class Definitions:
@@ -25,6 +29,7 @@ class Definitions:
         self._workflows = workflows
         self._capacity = capacity
         self._graphs: OrderedDict[tuple[str, int], Graph] = OrderedDict()
+        self._making_large = asyncio.Lock()
 
     async def load(self, versions: Mapping[str, int]) -> dict[str, Graph]:
         """Return the graphs of the given *versions* by workflow id.
@@ -47,7 +52,7 @@ class Definitions:
         unvisited = [workflow]
         while unvisited:
             caller = unvisited.pop()
-            graph = self._graph(caller.id, caller.version, caller.document)
+            graph = await self._graph(caller.id, caller.version, caller.document)
             for node_id, workflow_id in called_workflows(graph):
                 if workflow_id in versions:
                     continue
@@ -65,16 +70,38 @@ class Definitions:
             self._graphs.move_to_end((workflow_id, version))
             return graph
         stored = await self._workflows.version(workflow_id, version)
-        return self._graph(workflow_id, version, stored.document)
+        return await self._graph(workflow_id, version, stored.document)
 
-    def _graph(self, workflow_id: str, version: int, document: dict[str, object]) -> Graph:
+    async def _graph(self, workflow_id: str, version: int, document: dict[str, Any]) -> Graph:
         graph = self._graphs.get((workflow_id, version))
-        if graph is None:
-            graph = Graph(Definition.from_document(document))
-            self._graphs[workflow_id, version] = graph
-            if len(self._graphs) > self._capacity:
-                self._graphs.popitem(last=False)
+        if graph is not None:
+            return graph
+        if _count_nodes(document) <= LARGE_NODES:
+            return self._keep(workflow_id, version, _make_graph(document))
+        async with self._making_large:
+            graph = self._graphs.get((workflow_id, version))  # it was made while this one waited
+            if graph is None:
+                graph = await asyncio.to_thread(_make_graph, document)
+            return self._keep(workflow_id, version, graph)
+
+    def _keep(self, workflow_id: str, version: int, graph: Graph) -> Graph:
+        self._graphs[workflow_id, version] = graph
+        if len(self._graphs) > self._capacity:
+            self._graphs.popitem(last=False)
         return graph
+
+
+def _make_graph(document: dict[str, Any]) -> Graph:
+    return Graph(Definition.from_document(document))
+
+
+def _count_nodes(document: Mapping[str, Any]) -> int:
+    """Return how many nodes a stored definition has, those of loops' bodies included."""
+    nodes = document["nodes"].values()
+    bodies = (node["config"].get("body") for node in nodes if node.get("config"))
+    return len(nodes) + sum(
+        _count_nodes(body) for body in bodies if isinstance(body, dict) and "nodes" in body
+    )
 
 
 def called_workflows(graph: Graph, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from flowmaestro.nodes import Expanded, NodeContext, NodeError, NodeType, Reporter, Result, Routed
 from flowmaestro.workflow import GraphNode
@@ -88,7 +88,7 @@ async def execute_node(
     except asyncio.CancelledError:
         if task is not None and task.cancelling():
             raise
-        outcome = Failed("the node was cancelled by its own code", "node_cancelled")
+        outcome = Failed("the node was cancelled by its own code", "cancelled")
     except Exception as error:  # whatever an author's code raises fails its node
         if deadline.expired():
             outcome = Failed(f"the node took longer than its {request.timeout_ms} ms", "timeout")
@@ -146,14 +146,7 @@ def _validated(node_type: NodeType, node: GraphNode, config: dict[str, Any]) -> 
     for field in node_type.raw_fields:
         if field in node.definition.config:
             config[field] = node.definition.config[field]
-    try:
-        return node_type.spec.config_model.model_validate(config)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"config.{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-            for problem in error.errors(include_url=False, include_input=False)
-        )
-        raise NodeError(problems, code="invalid_config", retryable=False) from error
+    return node_type.validated(config)
 
 
 def _outcome(result: Result) -> Outcome:

@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 RECOVERY_PAGE = 100
 REPLAY_PAGE = 1_000
+CANCEL_SECONDS = 5.0
+"""How long a request to cancel waits for a log that cannot be written."""
 RETRY_SECONDS = 1.0
 """How long to wait before the storage is asked again for work that it could not give."""
 
@@ -184,7 +186,8 @@ class LocalEngine:
 
         :raises UnknownExecution: if there is no such execution.
         :raises AlreadyEnded: if it has finished.
-        :raises StorageUnavailable: if the cancellation could not be recorded.
+        :raises StorageUnavailable: if the cancellation could not be recorded yet: of an execution
+            that runs it will be, as soon as its log can be written.
         """
         execution = await self._storage.executions.get(execution_id)
         if execution.ended:
@@ -195,7 +198,9 @@ class LocalEngine:
                 self._runs[execution_id].cancel(reason)
             else:
                 await self._cancel_in_log(execution, reason)
-            await asyncio.wait([task])
+            done, _ = await asyncio.wait([task], timeout=CANCEL_SECONDS)
+            if not done:
+                raise StorageUnavailable("the cancellation is not recorded yet, but will be")
         else:
             await self._cancel_in_log(execution, reason)
             self._unfinished -= 1

@@ -6,23 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 REDACTED = "***"
-MIN_SECRET_LENGTH = 4
-"""Shorter secrets would redact ordinary words; they protect nothing either."""
 
 
 class Redactor:
     """Replaces every secret, wherever it stands in a text, by ``***``.
 
-    :param secrets: the secret values.
+    :param secrets: the secret values; long ones, or ordinary texts suffer. Empty ones are none.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
         # The longest first: one secret may be a part of another.
-        self._secrets = sorted(
-            {secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH},
-            key=len,
-            reverse=True,
-        )
+        self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
 
     def __bool__(self) -> bool:
         return bool(self._secrets)

@@ -191,7 +191,9 @@ class ExecutionRun:
             if task.cancelled():
                 self._wake()
             elif (error := task.exception()) is not None:
-                self.post(Ended(path, attempt, Failed(f"internal error: {error}", "internal")))
+                self.post(
+                    Ended(path, attempt, Failed(f"internal error: {error}", "internal_error"))
+                )
 
         task.add_done_callback(done)
 

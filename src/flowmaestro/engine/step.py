@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from flowmaestro.events import (
@@ -37,10 +37,12 @@ from flowmaestro.workflow import (
     StartNode,
     after_failure,
     after_interruption,
+    deadlines,
     decide,
     idempotency_key,
     milliseconds_between,
     next_retry_at,
+    overdue,
     progress,
 )
 
@@ -126,7 +128,9 @@ class Stepper:
             self._receive(inbox.popleft(), step)
         if cancel_reason is not None and not self._state.ended:
             self._record(step, self._cancelled(cancel_reason, step.now))
-        self._enforce_timeouts(step)
+        timeout_ms = self._services.options.default_execution_timeout_ms
+        while late := overdue(self._state, now=step.now, default_timeout_ms=timeout_ms):
+            self._record(step, self._recorder.record(self._state, late, step.now))
         while not self._state.ended and not step.is_full:
             free = self._services.slots.free if may_start_nodes else 0
             commands = decide(self._state, now=step.now, may_start=free)
@@ -140,10 +144,11 @@ class Stepper:
 
     def next_deadline(self, now: datetime, *, may_start_nodes: bool) -> datetime | None:
         """Return when there is something to do even if no message comes."""
-        deadlines = [next_retry_at(self._state, after=now) if may_start_nodes else None]
-        deadlines.append(self._execution_deadline())
-        deadlines.extend(_container_deadline(node) for node in self._state.open_containers.values())
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        timeout_ms = self._services.options.default_execution_timeout_ms
+        limits = deadlines(self._state, default_timeout_ms=timeout_ms)
+        first = min((deadline.at for deadline in limits), default=None)
+        retry_at = next_retry_at(self._state, after=now) if may_start_nodes else None
+        return min((at for at in (first, retry_at) if at is not None), default=None)
 
     def request(self, node: NodeState, node_type: NodeType) -> NodeRequest:
         """Return what an attempt at *node* needs, with its names as they are now."""
@@ -290,38 +295,3 @@ class Stepper:
             cancelled_at=now,
             duration_ms=milliseconds_between(self._state.started_at or self._created_at, now),
         )
-
-    # Timeouts.
-
-    def _enforce_timeouts(self, step: Step) -> None:
-        deadline = self._execution_deadline()
-        if deadline is not None and step.now >= deadline and not self._state.ended:
-            message = f"the execution took longer than its {self._execution_timeout_ms} ms"
-            command = FailExecution(message, "timeout", None)
-            self._record(step, self._recorder.record(self._state, command, step.now))
-            return
-        for node in list(self._state.open_containers.values()):
-            deadline = _container_deadline(node)
-            if deadline is not None and step.now >= deadline and not self._state.ended:
-                message = f"the node took longer than its {node.node.definition.timeout_ms} ms"
-                if node.path in self._state.open_containers:
-                    failed = FailNode(node.path, message, "timeout")
-                    self._record(step, self._recorder.record(self._state, failed, step.now))
-
-    @property
-    def _execution_timeout_ms(self) -> int | None:
-        own = self._state.graph.definition.settings.timeout_ms
-        return own if own is not None else self._services.options.default_execution_timeout_ms
-
-    def _execution_deadline(self) -> datetime | None:
-        limit = self._execution_timeout_ms
-        if limit is None or self._state.started_at is None:
-            return None
-        return self._state.started_at + timedelta(milliseconds=limit)
-
-
-def _container_deadline(node: NodeState) -> datetime | None:
-    timeout_ms = node.node.definition.timeout_ms
-    if timeout_ms is None or node.started_at is None:
-        return None
-    return node.started_at + timedelta(milliseconds=timeout_ms)

@@ -1,31 +1,17 @@
 """Workflows, pure and deterministic: definitions, expressions, and the scheduler.
 
-Reading order: ``definition`` (what an author writes), ``validation``, ``expressions``, then
-``graph``, ``scope`` and ``state`` (a fold of events), ``commands`` and ``decide`` (what to do
-next), ``record`` (the event that says it was done).
+::
+
+    definition    what an author writes, as models
+    documents     YAML and JSON texts, read within bounds
+    catalog       what must be known of a node type
+    validation    whether a document is a definition, and all that is wrong with it
+    inputs        what a workflow takes
+    expressions   ``{{ … }}`` in a config
+    scheduler     a state that is a fold of events, and what to do next
 """
 
 from .catalog import Catalog, NodeTypeSpec
-from .commands import (
-    Command,
-    CompleteExecution,
-    CompleteNode,
-    FailExecution,
-    FailNode,
-    ReportProgress,
-    RetryNode,
-    SkipNode,
-    StartExecution,
-    StartNode,
-)
-from .decide import (
-    MAX_INTERRUPTIONS,
-    after_failure,
-    after_interruption,
-    decide,
-    next_retry_at,
-    progress,
-)
 from .definition import (
     Definition,
     EdgeDefinition,
@@ -35,13 +21,41 @@ from .definition import (
     to_document,
 )
 from .documents import parse_document
-from .graph import Graph, GraphNode
 from .inputs import check_inputs, input_schema
 from .limits import Limits
 from .problems import InvalidDefinition, Problem
-from .record import Recorder, idempotency_key, milliseconds_between
-from .scope import NodeState, NodeStatus, Scope, ScopeNames
-from .state import ExecutionState, InconsistentLog
+from .scheduler import (
+    MAX_INTERRUPTIONS,
+    Command,
+    CompleteExecution,
+    CompleteNode,
+    Deadline,
+    ExecutionState,
+    FailExecution,
+    FailNode,
+    Graph,
+    GraphNode,
+    InconsistentLog,
+    NodeState,
+    NodeStatus,
+    Recorder,
+    ReportProgress,
+    RetryNode,
+    Scope,
+    ScopeNames,
+    SkipNode,
+    StartExecution,
+    StartNode,
+    after_failure,
+    after_interruption,
+    deadlines,
+    decide,
+    idempotency_key,
+    milliseconds_between,
+    next_retry_at,
+    overdue,
+    progress,
+)
 from .validation import validate
 
 __all__ = [
@@ -50,6 +64,7 @@ __all__ = [
     "Command",
     "CompleteExecution",
     "CompleteNode",
+    "Deadline",
     "Definition",
     "EdgeDefinition",
     "ExecutionState",
@@ -78,11 +93,13 @@ __all__ = [
     "after_failure",
     "after_interruption",
     "check_inputs",
+    "deadlines",
     "decide",
     "idempotency_key",
     "input_schema",
     "milliseconds_between",
     "next_retry_at",
+    "overdue",
     "parse_document",
     "progress",
     "to_document",

@@ -8,8 +8,7 @@ from typing import Any
 
 from flowmaestro.workflow.definition import Definition
 from flowmaestro.workflow.expressions import has_template
-from flowmaestro.workflow.model_check import type_name
-from flowmaestro.workflow.problems import Path, Problem, format_path, shorten
+from flowmaestro.workflow.problems import Path, Problem, format_path, shorten, type_name
 
 _JSON_TYPES = {
     "string": "string",
@@ -93,7 +92,7 @@ def check_inputs(definition: Definition, inputs: Mapping[str, Any]) -> list[Prob
         elif not _matches(inputs[declared.name], declared):
             expected = _SENTENCE_NAMES[declared.json_type or "object"]
             message = (
-                f"The input '{shorten(declared.name)}' is {expected}, "
+                f"The input '{shorten(declared.name)}' must be {expected}, "
                 f"not {type_name(inputs[declared.name])}."
             )
             problems.append(Problem(format_path(path), message, "invalid_type"))

@@ -15,6 +15,16 @@ Path = tuple[str | int, ...]
 _NEEDS_QUOTES = re.compile(r"[.\[\]'\s]|^$")
 _SHOWN_CHARACTERS = 60
 _CANDIDATES = 200
+_MISSPELT = 0.8
+_TYPE_NAMES = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    int: "an integer",
+    float: "a number",
+    bool: "a boolean",
+    type(None): "null",
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ class Problems:
         self._found: dict[tuple[Path, str], str] = {}
         self._left_out = 0
         self._suggestions = 25
+        self._spellings = 1_000
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -80,6 +91,17 @@ class Problems:
         self._suggestions -= 1
         short = (name for name in known if len(name) <= _SHOWN_CHARACTERS)
         close = get_close_matches(word, list(islice(short, _CANDIDATES)), n=1)
+        return close[0] if close else None
+
+    def misspelt(self, word: str, known: Iterable[str]) -> str | None:
+        """Return the one of *known* that *word* can hardly not mean: they begin alike, since
+        ``input_variable`` is no slip of the pen for ``output_variable``."""
+        if self._spellings == 0 or len(word) > _SHOWN_CHARACTERS:
+            return None
+        self._spellings -= 1
+        close = get_close_matches(
+            word, [name for name in known if name[:1] == word[:1]], n=1, cutoff=_MISSPELT
+        )
         return close[0] if close else None
 
     def in_order_of(self, document: Any) -> list[Problem]:
@@ -143,3 +165,8 @@ def listing(names: Iterable[str], most: int = 12) -> str:
     """Return *names* quoted and separated by commas, cut after *most*."""
     found = [f"'{shorten(name)}'" for name in islice(names, most + 1)]
     return ", ".join(found[:most]) + (", …" if len(found) > most else "")
+
+
+def type_name(value: Any) -> str:
+    """Return what to call a JSON value's type in a sentence."""
+    return _TYPE_NAMES.get(type(value), type(value).__name__)

@@ -260,6 +260,16 @@ async def test_a_hanging_node_times_out(tmp_path: Path, module: MakeModule, kind
         assert failed.error == "the node took longer than its 30 ms"
 
 
+async def test_a_node_that_cancels_itself_fails(tmp_path: Path, module: MakeModule) -> None:
+    @function
+    async def give_up() -> None:
+        raise asyncio.CancelledError
+
+    async with workbench(tmp_path / "test.db", module(give_up)) as bench:
+        [failed] = of_type(await bench.run({"nodes": {"a": call("give_up")}}), "node:failed")
+        assert failed.error_code == "cancelled"
+
+
 async def test_an_execution_that_takes_too_long_fails(tmp_path: Path, module: MakeModule) -> None:
     @function
     async def hang() -> None:
@@ -297,6 +307,36 @@ async def test_a_loop_with_a_timeout_stops_what_it_holds(
         assert [e.node_id for e in of_type(events, "node:failed")] == ["each"]
         assert events[-1].type == "execution:completed"
         await asyncio.wait_for(cancelled.wait(), 10)
+
+
+async def test_time_limits_in_settings_hold_for_iterations_and_called_workflows(
+    tmp_path: Path, module: MakeModule
+) -> None:
+    @function
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    slow = {"nodes": {"a": call("hang")}, "settings": {"timeout_ms": 30}}
+    continues = {"strategy": "continue"}
+    document = {
+        "nodes": {
+            "each": {"type": "loop", "config": {"items": [1], "body": slow}, "on_error": continues},
+            "call": {
+                "type": "workflow",
+                "config": {"workflow_id": "slow"},
+                "on_error": continues,
+            },
+        }
+    }
+    async with workbench(tmp_path / "test.db", module(hang)) as bench:
+        await bench.push(slow, "slow")
+        events = await bench.run(document)
+        failures = {event.node_id: event for event in of_type(events, "node:failed")}
+        assert {failure.error_code for failure in failures.values()} == {"timeout"}
+        assert failures["each"].error == "each[0]: the iteration took longer than its 30 ms"
+        assert failures["call"].error == "the workflow 'slow' took longer than its 30 ms"
+        assert events[-1].type == "execution:completed"
+        assert bench.engine.running_nodes == 0
 
 
 @pytest.mark.parametrize(

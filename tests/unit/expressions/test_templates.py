@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flowmaestro.workflow.expressions import (
     BudgetExceeded,
@@ -302,3 +304,56 @@ def test_errors_do_not_tell_values() -> None:
         with pytest.raises(ExpressionError) as caught:
             evaluate(expression, names)
         assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("a +", "it ends too early"),
+        ("(a", "it ends where ')' is expected"),
+        ("a | ", "it ends where a name is expected"),
+        ("a is 5", "a number stands where a name is expected"),
+        ("{'a' b}", "'b' stands where ':' is expected"),
+        ("a + )", "unexpected ')'"),
+        ("a b", "unexpected 'b'"),
+        ("a.", "a name or a number follows a '.'"),
+        ("a ? b", "'?' has no meaning here"),
+        ("'abc", "a text is not closed: its second ' is missing"),
+        (r"'\x'", r"a '\' in a text begins no known escape"),
+        ("round(ndigits=1, 2)", "arguments with a name come last"),
+        ("a is odd is even", "one 'is' follows another: use 'and'"),
+    ],
+)
+def test_what_does_not_parse_is_told_in_our_words(expression: str, reason: str) -> None:
+    with pytest.raises(TemplateSyntaxError) as caught:
+        compile_bare(expression)
+
+    assert caught.value.message == f"The expression does not parse: {reason}."
+
+
+@given(st.text(alphabet="ab.|()[]{}'\"+-*/%=<>!~,:; 01\\", min_size=1, max_size=12))
+def test_the_parsers_own_words_do_not_reach_an_author(expression: str) -> None:
+    message = ""
+    try:
+        compile_bare(expression)
+    except TemplateSyntaxError as error:
+        message = error.message
+    words = ("token", "template", "print statement", "begin of", "end of", "Jinja")
+    assert not [word for word in words if word in message]
+
+
+@pytest.mark.parametrize(
+    ("text", "required"),
+    [
+        ("{{ a.x + b }}", {"a", "b"}),
+        ("{{ a.x | default(b) }}", {"b"}),
+        ("{{ (a.x + c) | d(1) }}", set()),
+        ("{{ a if a is defined else b }}", {"b"}),
+        ("{{ a is undefined }}", set()),
+        ("{{ a | default(1) }} {{ a }}", {"a"}),
+        ("{{ a | map(attribute='x', default=b) }}", {"a", "b"}),
+        ("plain", set()),
+    ],
+)
+def test_names_that_must_be_there_are_known(text: str, required: set[str]) -> None:
+    assert compile_template(text).required_names == required

@@ -18,7 +18,7 @@ from flowmaestro.events import (
     decode_event,
     encode_event,
 )
-from flowmaestro.workflow import Definition, Graph, NodeState, decide, idempotency_key
+from flowmaestro.workflow import Definition, Graph, NodeState, idempotency_key
 from tests.support.simulation import Completes, Expands, Fails, Simulation
 
 HANDLES = ("true", "false")
@@ -56,6 +56,8 @@ def documents(draw: st.DrawFn, depth: int = 0) -> dict[str, Any]:
                 edge["source_handle"] = draw(st.sampled_from(HANDLES))
             edges.append(edge)
     settings = {"max_concurrent_nodes": draw(st.integers(1, 4))}
+    if draw(st.booleans()):
+        settings["timeout_ms"] = draw(st.integers(1, 40))
     return {"name": "random", "nodes": nodes, "edges": edges, "settings": settings}
 
 
@@ -108,7 +110,7 @@ def test_a_fold_of_any_prefix_decides_what_the_run_decided(simulation: Simulatio
 
     for length, now, commands in simulation.decisions:
         folded = simulation.fresh_state().apply_all(log[:length])
-        assert decide(folded, now=now, may_start=simulation.may_start(folded)) == commands
+        assert simulation.commands(folded, now) == commands
 
 
 @given(simulations())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,8 +26,9 @@ from flowmaestro.workflow import (
     RetryNode,
     ScopeNames,
     after_interruption,
+    deadlines,
 )
-from tests.support.simulation import Completes, Expands, Fails, Simulation
+from tests.support.simulation import START, Completes, Expands, Fails, Simulation
 
 
 def graph(nodes: dict[str, Any], *edges: str, **settings: Any) -> Graph:
@@ -243,6 +245,77 @@ def test_a_failed_loop_that_continues_lets_the_workflow_end_at_100() -> None:
     ).run()
     assert isinstance(simulation.log[-1], ExecutionCompleted)
     assert [e.progress for e in simulation.log if isinstance(e, ExecutionProgress)][-1] == 100
+
+
+def test_a_timeout_in_a_loops_body_bounds_each_iteration() -> None:
+    body = {"nodes": {"a": work()}, "settings": {"timeout_ms": 6}}
+    looped = graph({"each": loop(body), "after": work()}, "each > after")
+    items = [{"item": index} for index in range(3)]
+
+    # An iteration takes four milliseconds here: a start, an end, a progress report, the next start.
+    quick = Simulation(looped, always(each=Expands(items))).run()
+    assert isinstance(quick.log[-1], ExecutionCompleted)
+    assert quick.now - START > timedelta(milliseconds=6)
+
+    retry = {"max_attempts": 3, "initial_delay_ms": 50}
+    slow_body = {"nodes": {"a": work(retry=retry)}, "settings": {"timeout_ms": 20}}
+    slow = Simulation(
+        graph({"each": loop(slow_body, max_concurrency=2), "after": work()}, "each > after"),
+        always(
+            each=Expands(items), a=lambda node: Fails() if node.scope.index == 1 else Completes({})
+        ),
+    ).run()
+    end = slow.log[-1]
+    assert isinstance(end, ExecutionFailed)
+    assert (end.failed_node_id, end.error_code) == ("each", "timeout")
+    assert end.error == "each[1]: the iteration took longer than its 20 ms"
+    assert slow.ids("node:completed") == ["each[0].a", "each[2].a"]
+
+
+def test_a_timeout_of_a_called_workflow_bounds_the_node_that_calls_it() -> None:
+    retry = {"max_attempts": 3, "initial_delay_ms": 50}
+    called = graph({"inner": work(retry=retry)}, timeout_ms=20)
+    call = {"type": "workflow", "config": {"workflow_id": "w"}}
+
+    def run(**fields: Any) -> Simulation:
+        nodes = {"call": call | fields, "after": work()}
+        return Simulation(
+            graph(nodes, "call > after"),
+            always(call=Expands([{}]), inner=Fails()),
+            called={"w": called},
+        ).run()
+
+    end = run().log[-1]
+    assert isinstance(end, ExecutionFailed)
+    assert (end.failed_node_id, end.error_code) == ("call", "timeout")
+    assert end.error == "the workflow 'w' took longer than its 20 ms"
+
+    end = run(timeout_ms=10).log[-1]
+    assert isinstance(end, ExecutionFailed)
+    assert end.error == "the node took longer than its 10 ms"
+
+    assert run(on_error={"strategy": "continue"}).ids("node:completed") == ["after"]
+
+
+def test_a_fold_keeps_when_a_scope_was_opened() -> None:
+    body = {"nodes": {"a": work()}, "settings": {"timeout_ms": 1_000}}
+    simulation = Simulation(
+        graph({"each": loop(body)}), always(each=Expands([{"item": 1}, {"item": 2}]))
+    ).run()
+    second = next(
+        length
+        for length, event in enumerate(simulation.log)
+        if isinstance(event, NodeStarted) and event.node_id == "each[1].a"
+    )
+    opened = next(
+        event.timestamp
+        for event in simulation.log
+        if isinstance(event, NodeCompleted) and event.node_id == "each[0].a"
+    )
+
+    folded = simulation.fresh_state().apply_all(simulation.log[:second])
+
+    assert [deadline.at for deadline in deadlines(folded)] == [opened + timedelta(seconds=1)]
 
 
 def test_names_in_a_loop_reach_outwards_and_in_a_called_workflow_do_not() -> None:

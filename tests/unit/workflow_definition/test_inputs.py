@@ -82,6 +82,12 @@ def test_types_are_checked(input_type: str, good: list[Any], bad: list[Any]) -> 
         assert (problem.path, problem.code) == ("inputs.a", "invalid_type")
 
 
+def test_a_value_of_another_type_is_told_what_it_must_be() -> None:
+    (problem,) = check_inputs(definition(items={"input_type": "array"}), {"items": 3})
+
+    assert problem.message == "The input 'items' must be a list, not an integer."
+
+
 def test_an_optional_input_may_be_null() -> None:
     assert (
         check_inputs(definition(a={"input_type": "string", "required": False}), {"a": None}) == []

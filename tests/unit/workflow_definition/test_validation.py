@@ -336,11 +336,15 @@ class TestConfig:
 
     def test_a_body_sees_the_nodes_around_it(self) -> None:
         def loop(value: str) -> dict[str, Any]:
-            body = {"nodes": {"inner": value_node(value)}}
+            body = {
+                "nodes": {"first": value_node(), "inner": value_node(value)},
+                "edges": chain("first", "inner"),
+            }
             config = {"items": [1], "body": body}
-            return workflow({"a": value_node(), "l": {"type": "loop", "config": config}})
+            nodes = {"a": value_node(), "l": {"type": "loop", "config": config}}
+            return workflow(nodes, chain("a", "l"))
 
-        assert found(loop("{{ nodes.a.x }} {{ nodes.inner.x }}")) == []
+        assert found(loop("{{ nodes.a.x }} {{ nodes.first.x }} {{ a.x }} {{ first.x }}")) == []
         assert found(loop("{{ nodes.z.x }}")) == [
             ("nodes.l.config.body.nodes.inner.config.value", "unknown_node")
         ]
@@ -470,6 +474,197 @@ class TestRetryPolicy:
             assert problems == []
         else:
             assert [path for path, _ in problems] == [f"nodes.a.retry.{field}"]
+
+
+class TestSpelling:
+    @pytest.mark.parametrize(
+        ("key", "meant"),
+        [
+            ("methd", "method"),
+            ("Method", "method"),
+            ("timeout", "timeout_ms"),
+            ("headerlist", "header_list"),
+            ("outputVariabel", "output_variable"),
+        ],
+    )
+    def test_a_key_that_is_nearly_a_field_is_a_problem(self, key: str, meant: str) -> None:
+        config = {"url": "http://x", key: "POST"}
+
+        (problem,) = problems_of(workflow({"a": {"type": "fetch", "config": config}}))
+
+        assert (problem.path, problem.code) == (f"nodes.a.config.{key}", "unknown_field")
+        assert problem.message == f"There is no field '{key}'. Did you mean '{meant}'?"
+
+    def test_another_word_is_none(self) -> None:
+        assert (
+            found(workflow({"a": {"type": "value", "config": {"value": 1, "input_variable": 1}}}))
+            == []
+        )
+
+    def test_it_is_none_if_the_field_is_given_too(self) -> None:
+        config = {"url": "http://x", "method": "POST", "methods": ["GET", "POST"]}
+
+        assert found(workflow({"a": {"type": "fetch", "config": config}})) == []
+
+    def test_the_rest_of_the_document_is_looked_at_too(self) -> None:
+        nodes = {
+            "a": value_node(retrys={}, retry={"max_attempt": 2}),
+            "b": {
+                "type": "fetch",
+                "config": {
+                    "url": "http://x",
+                    "header_list": [{"header_name": "X", "headerValu": 1}],
+                    "body": {"methd": 1},
+                },
+            },
+        }
+        document = workflow(nodes, setting={"timeout_ms": 5}, settings={"timeout": 5})
+
+        assert found(document) == [
+            ("nodes.a.retry.max_attempt", "unknown_field"),
+            ("nodes.b.config.header_list[0].headerValu", "unknown_field"),
+            ("settings.timeout", "unknown_field"),
+        ]
+
+    def test_what_a_canvas_keeps_is_no_misspelling(self) -> None:
+        canvas = ("position", "style", "icon", "label", "width", "height", "selected", "data")
+        keys: dict[str, Any] = dict.fromkeys((*canvas, "className", "positionAbsolute"), 1)
+        edge_keys = dict.fromkeys((*canvas, "targetHandle", "animated", "markerEnd", "sourceX"), 1)
+        nodes = {
+            "a": {"type": "fetch", "config": {"url": "http://x", **keys}, **keys},
+            "b": value_node(),
+        }
+        edges = [{"source": "a", "target": "b", **edge_keys}]
+
+        assert found(workflow(nodes, edges, viewport={}, version=2, tags=[], **keys)) == []
+
+
+class TestOrder:
+    """Expressions refer to nodes that run before."""
+
+    @staticmethod
+    def using(text: str, edges: Any = None, **nodes: Any) -> dict[str, Any]:
+        return workflow({"slow": value_node(), "b": value_node(text), **nodes}, edges)
+
+    @pytest.mark.parametrize("text", ["{{ nodes['slow'].x }}", "{{ nodes.slow }}", "{{ slow.x }}"])
+    def test_a_node_that_does_not_lead_here_is_a_problem(self, text: str) -> None:
+        (problem,) = problems_of(self.using(text))
+
+        assert (problem.path, problem.code) == ("nodes.b.config.value", "not_before")
+        assert problem.message.startswith(
+            "The expression refers to 'slow', which does not run before 'b': add a path of edges"
+        )
+        assert ("'inputs.slow'" in problem.message) is ("nodes" not in text)
+        assert found(self.using(text, chain("b", "slow"))) == [
+            ("nodes.b.config.value", problem.code)
+        ]
+        assert found(self.using(text, chain("slow", "b"))) == []
+        assert found(self.using(text, chain("slow", "c", "b"), c=value_node())) == []
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "{{ slow | default(1) }}",
+            "{{ slow.x | default(1) }}",
+            "{{ slow.x if slow is defined else 1 }}",
+            "{{ inputs.slow }}",
+            "{{ other.slow }}",
+            "{{ b }}",
+        ],
+    )
+    def test_what_may_be_meant_otherwise_is_none(self, text: str) -> None:
+        assert found(self.using(text)) == []
+
+    @pytest.mark.parametrize(
+        ("type_", "config"),
+        [
+            ("value", {"value": 1, "output_variable": "slow"}),
+            ("value", {"value": 1, "outputVariable": "slow"}),
+            ("input", {"input_name": "slow"}),
+            ("input", {"input_name": "x", "input_variable": "slow"}),
+        ],
+    )
+    def test_a_name_that_is_also_declared_is_none(self, type_: str, config: Any) -> None:
+        other = {"type": type_, "config": config}
+
+        assert found(self.using("{{ slow }}", c=other)) == []
+        assert found(self.using("{{ nodes.slow }}", c=other)) == [
+            ("nodes.b.config.value", "not_before")
+        ]
+
+    def test_a_node_is_not_there_for_itself(self) -> None:
+        (problem,) = problems_of(workflow({"a": value_node("{{ nodes.a.x }}")}))
+
+        assert "whose outputs are not there before it has run" in problem.message
+
+    def test_a_body_sees_what_leads_to_its_loop(self) -> None:
+        def loop(text: str, *edges: Any, **config: Any) -> dict[str, Any]:
+            body = {"nodes": {"inner": value_node(text), "beside": value_node()}}
+            each = {"type": "loop", "config": {"items": [], "body": body, **config}}
+            nodes = {"a": value_node(), "index": value_node(), "each": each}
+            return workflow(nodes, list(edges))
+
+        place = "nodes.each.config.body.nodes.inner.config.value"
+        (problem,) = problems_of(loop("{{ a.x }}"))
+        assert problem.path == place
+        assert "'a', which does not run before 'each'" in problem.message
+        assert found(loop("{{ a.x }}", *chain("a", "each"))) == []
+        assert found(loop("{{ beside.x }}")) == [(place, "not_before")]
+        assert found(loop("{{ nodes.each.results }}")) == [(place, "not_before")]
+        assert found(loop("{{ index }}")) == [(place, "not_before")]
+        assert found(loop("{{ index }}", index_variable="index")) == []
+        assert found(loop("{{ a }}", item_variable="a")) == []
+
+    def test_the_nearest_node_that_has_run_is_meant(self) -> None:
+        body = {"nodes": {"a": value_node(), "inner": value_node("{{ a.x }}")}}
+        each = {"type": "loop", "config": {"items": [], "body": body}}
+
+        assert found(workflow({"a": value_node(), "each": each}, chain("a", "each"))) == []
+
+    @pytest.mark.parametrize(
+        "edges",
+        [
+            [{"source": "slwo", "target": "b"}],
+            [{"source": "slow"}],
+            [7],
+            chain("slow", "c", "slow"),
+            chain("b", "c", "b"),
+        ],
+    )
+    def test_edges_that_are_wrong_are_no_second_problem_here(self, edges: Any) -> None:
+        document = self.using("{{ slow.x }}", edges, c=value_node())
+        codes = {code for _, code in found(document)}
+
+        assert codes
+        assert ("not_before" in codes) is (edges == chain("slow", "c", "slow"))
+
+    def test_a_large_graph_is_checked_in_no_time(self) -> None:
+        ids = [f"n{index}" for index in range(1_000)]
+        nodes = {node_id: value_node("{{ n0.x }}" if node_id != "n0" else 1) for node_id in ids}
+        edges = [
+            {"source": ids[index - step], "target": ids[index]}
+            for index in range(1_000)
+            for step in range(1, 11)
+            if index >= step
+        ]
+
+        assert found(workflow(nodes, edges)) == []
+
+
+def test_templates_of_a_node_of_unknown_type_are_checked_too() -> None:
+    config = {
+        "value": ["{{ 1 + }}", "{{ nodes.nobody }}", "{{ other.x }}"],
+        "body": {"nodes": {"x": value_node("{{ nodes.inner }} {{ a. }}")}},
+    }
+    nodes = {"a": {"type": "lop", "config": config}, "other": value_node()}
+
+    assert found(workflow(nodes)) == [
+        ("nodes.a.type", "unknown_type"),
+        ("nodes.a.config.value[0]", "template"),
+        ("nodes.a.config.value[1]", "unknown_node"),
+        ("nodes.a.config.value[2]", "not_before"),
+        ("nodes.a.config.body.nodes.x.config.value", "template"),
+    ]
 
 
 class TestLimits:

@@ -2,14 +2,16 @@
 
 ::
 
-    templates   text and JSON values with expressions in them; the way in
-    compiler    syntax tree → closures
-    lookups     names, fields, indexes
-    operators   arithmetic, comparison, concatenation
-    library     the filters, functions and methods there are
-    checks      the tests there are
-    run         one rendering: its names and its budget
-    errors      what can go wrong
+    templates        text and JSON values with expressions in them; the way in
+    syntax           text → syntax tree
+    parse_messages   why there is none, in our words
+    compiler         syntax tree → closures
+    lookups          names, fields, indexes
+    operators        arithmetic, comparison, concatenation
+    library          the filters, functions and methods there are
+    checks           the tests there are
+    run              one rendering: its names and its budget
+    errors           what can go wrong
 
 The syntax is Jinja's, read by Jinja's parser. The evaluation is ours: over JSON values only, with
 no way to a Python attribute, and with every visit and every growth charged before it happens,

@@ -19,8 +19,15 @@ from flowmaestro.workflow.expressions.calls import CallCompiler
 from flowmaestro.workflow.expressions.errors import ExpressionError, TemplateSyntaxError
 from flowmaestro.workflow.expressions.lookups import compile_name, compile_path, lookup
 from flowmaestro.workflow.expressions.operators import BINARY, COMPARE, negate, positive
+from flowmaestro.workflow.expressions.parse_messages import in_our_words
 from flowmaestro.workflow.expressions.run import Closure, Run, check_scalar, type_name
-from flowmaestro.workflow.expressions.syntax import MAX_NESTING, constant_path, describe, parse
+from flowmaestro.workflow.expressions.syntax import (
+    MAX_NESTING,
+    constant_path,
+    describe,
+    optional_names,
+    parse,
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,9 @@ class Compiled:
     members: frozenset[tuple[str, str | None]]
     """Each root name with the field of it that the expression names, such as ``('nodes', 'a')`` for
     ``nodes['a'].text``; ``None`` in the field's place where it is computed or the whole is used."""
+    required_names: frozenset[str]
+    """The root names that must be there, so that it has a value: those that no ``default`` and no
+    ``is defined`` asks about."""
     makes_value: bool
     """Whether the result may be a list or an object that is not part of the data."""
 
@@ -47,7 +57,7 @@ def compile_expression(source: str) -> Compiled:
         compiler = _Compiler()
         evaluate = compiler.compile(tree)
     except JinjaSyntaxError as error:
-        reason = (error.message or "it does not parse").rstrip(".")
+        reason = in_our_words(error.message)
         raise TemplateSyntaxError(
             f"The expression does not parse: {reason}.", line=error.lineno
         ) from error
@@ -55,10 +65,12 @@ def compile_expression(source: str) -> Compiled:
         raise TemplateSyntaxError("The expression is nested too deeply.") from None
     except (ValueError, OverflowError):
         raise TemplateSyntaxError("The expression holds a number that is too large.") from None
+    names = frozenset(name for name, _ in compiler.members)
     return Compiled(
         evaluate,
-        frozenset(name for name, _ in compiler.members),
+        names,
         frozenset(compiler.members),
+        names - optional_names(tree),
         not isinstance(tree, (nodes.Name, nodes.Getattr, nodes.Getitem)),
     )
 

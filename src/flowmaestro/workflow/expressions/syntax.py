@@ -15,6 +15,8 @@ from flowmaestro.workflow.expressions.lookups import near_misses
 
 MAX_EXPRESSION_CHARACTERS = 10_000
 MAX_NESTING = 100
+_ASKING = frozenset({"default", "d", "defined", "undefined"})
+"""Filters and tests that do without what they are applied to."""
 
 Path = tuple[str, tuple[str | int, ...], tuple[str, ...]]
 """A root name, the fields and indexes followed from it, and how each one's owner is written."""
@@ -48,6 +50,22 @@ def describe(node: nodes.Node) -> str:
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
         return f"{describe(node.node)}[{node.arg.value!r}]"[-80:]
     return "the value"
+
+
+def optional_names(tree: nodes.Expr) -> frozenset[str]:
+    """Return the root names in *tree* that a ``default`` or an ``is defined`` asks about."""
+    found: set[str] = set()
+    pending: list[tuple[nodes.Node, bool]] = [(tree, False)]
+    while pending:
+        node, optional = pending.pop()
+        if isinstance(node, nodes.Name) and optional:
+            found.add(node.name)
+        asks = isinstance(node, (nodes.Filter, nodes.Test)) and node.name in _ASKING
+        for field, value in node.iter_fields():
+            inside = optional or (asks and field == "node")
+            parts = value if isinstance(value, list) else [value]
+            pending += [(part, inside) for part in parts if isinstance(part, nodes.Node)]
+    return frozenset(found)
 
 
 def constant_path(node: nodes.Expr) -> Path | None:

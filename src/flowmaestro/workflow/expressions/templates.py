@@ -39,6 +39,7 @@ class Template:
         "is_expression",
         "members",
         "names",
+        "required_names",
         "text",
     )
 
@@ -53,6 +54,11 @@ class Template:
         """How long the expressions are together, braces included."""
         self.names = frozenset[str]().union(*(compiled.names for _, compiled in expressions))
         """The root names that rendering may look up."""
+        self.required_names = frozenset[str]().union(
+            *(compiled.required_names for _, compiled in expressions)
+        )
+        """Those of them without which rendering fails: no ``default`` or ``is defined`` asks about
+        them in the same expression."""
         self.members = frozenset[tuple[str, str | None]]().union(
             *(compiled.members for _, compiled in expressions)
         )

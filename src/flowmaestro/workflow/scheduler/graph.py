@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .definition import Definition, EdgeDefinition, NodeDefinition
+from flowmaestro.workflow.definition import Definition, EdgeDefinition, NodeDefinition
 
 if TYPE_CHECKING:
-    from .expressions import CompiledValue
+    from flowmaestro.workflow.expressions import CompiledValue
 
 
 @dataclass(slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .definition import RetryPolicy
+from flowmaestro.workflow.definition import RetryPolicy
 
 _FACTORS = {"fixed": 1.0, "exponential": 2.0}
 

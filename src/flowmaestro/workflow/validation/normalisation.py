@@ -3,25 +3,33 @@ takes as data (headers, a body, an item) belongs to the author."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from flowmaestro.workflow.definition import DefinitionPart
-from flowmaestro.workflow.problems import Path, Problems
+from flowmaestro.workflow.problems import Path, Problems, shorten
 
 
 def normalise(
-    value: dict[str, Any], model: type[BaseModel], path: Path, problems: Problems
+    value: dict[str, Any],
+    model: type[BaseModel],
+    path: Path,
+    problems: Problems,
+    *,
+    only_model: bool = True,
 ) -> dict[str, Any]:
     """Return *value* with the keys that *model* knows in snake_case, in the same order, and so on
-    down through the models of its fields. A key and its twin together are a problem.
+    down through the models of its fields. A key and its twin together are a problem, and so is one
+    that is nearly the name of a field: it would be kept, and nothing would come of it.
 
     In a part of the definition itself, ``null`` for a field that has another default is left out.
+    Without *only_model* the value may be something else too, so that any key may be meant.
     """
     names = _twins(model)
     result: dict[str, Any] = {}
@@ -35,6 +43,8 @@ def normalise(
         field = model.model_fields.get(name)
         if field is None:
             result[name] = item
+            if only_model and _ignores_unknown_keys(model):
+                _check_spelling(key, value, model, path, problems)
         elif item is None and issubclass(model, DefinitionPart) and _has_other_default(field):
             continue
         else:
@@ -49,9 +59,11 @@ def field_name(model: type[BaseModel], key: str) -> str:
 
 def _inner(value: Any, annotation: Any, path: Path, problems: Problems) -> Any:
     if isinstance(value, dict):
-        for part in _alternatives(annotation):
+        parts = _alternatives(annotation)
+        only_model = sum(map(_takes_objects, parts)) == 1
+        for part in parts:
             if isinstance(part, type) and issubclass(part, BaseModel):
-                value = normalise(value, part, path, problems)
+                value = normalise(value, part, path, problems, only_model=only_model)
     elif isinstance(value, list):
         for part in _alternatives(annotation):
             inner = get_args(part)
@@ -61,6 +73,33 @@ def _inner(value: Any, annotation: Any, path: Path, problems: Problems) -> Any:
                     for index, item in enumerate(value)
                 ]
     return value
+
+
+def _takes_objects(part: Any) -> bool:
+    origin = get_origin(part) or part
+    return not isinstance(origin, type) or issubclass(origin, (BaseModel, Mapping))
+
+
+def _ignores_unknown_keys(model: type[BaseModel]) -> bool:
+    extra = model.model_config.get("extra")
+    return issubclass(model, DefinitionPart) or extra in (None, "ignore")
+
+
+def _check_spelling(
+    key: str, value: dict[str, Any], model: type[BaseModel], path: Path, problems: Problems
+) -> None:
+    """Add a problem if *key* is nearly an optional field that is not given. A required one that is
+    not given is a problem of its own, which names the key that may be meant."""
+    given = {field_name(model, other) for other in value}
+    missing = [
+        name
+        for name, field in model.model_fields.items()
+        if name not in given and not field.is_required()
+    ]
+    meant = problems.misspelt(to_snake(key), missing)
+    if meant is not None:
+        message = f"There is no field '{shorten(key)}'. Did you mean '{meant}'?"
+        problems.add((*path, key), "unknown_field", message)
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:

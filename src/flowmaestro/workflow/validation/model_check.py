@@ -8,19 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from flowmaestro.workflow.normalisation import field_name
-from flowmaestro.workflow.problems import Path, Problems, shorten
+from flowmaestro.workflow.problems import Path, Problems, shorten, type_name
+from flowmaestro.workflow.validation.normalisation import field_name
 
 _LONGEST_MESSAGE = 400
-_TYPE_NAMES = {
-    dict: "an object",
-    list: "a list",
-    str: "text",
-    int: "an integer",
-    float: "a number",
-    bool: "a boolean",
-    type(None): "null",
-}
 _NOTHING = object()
 _OWN_CHECKS = ("value_error", "assertion_error")
 
@@ -53,9 +44,10 @@ def check_model(
         )
 
 
-def type_name(value: Any) -> str:
-    """Return what to call a JSON value's type in a sentence."""
-    return _TYPE_NAMES.get(type(value), type(value).__name__)
+def check_length(value: object, most: int, path: Path, problems: Problems) -> None:
+    """Add a problem for a text of more than *most* characters; *path* ends with its field."""
+    if isinstance(value, str) and len(value) > most:
+        problems.add(path, "limit", f"'{path[-1]}' has at most {most:,} characters.")
 
 
 def _report(

@@ -7,12 +7,15 @@ another one below the container node it belongs to.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .graph import Graph, GraphNode
+
+if TYPE_CHECKING:
+    from .container import Container
 
 
 class NodeStatus(Enum):
@@ -48,18 +51,8 @@ class NodeState:
     retry_at: datetime | None = None
     progress: float = 0
     """What the running attempt said of itself, 0 to 100."""
-    container: ContainerState | None = None
-
-
-@dataclass(slots=True, eq=False)
-class ContainerState:
-    """The scopes of a container node that is open."""
-
-    scope_names: list[dict[str, Any]]
-    results: list[dict[str, Any] | None]
-    next_index: int = 0
-    finished: int = 0
-    open_scopes: dict[int, Scope] = field(default_factory=dict)
+    container: Container | None = None
+    """The scopes of a container that is open."""
 
 
 class Scope:
@@ -69,6 +62,7 @@ class Scope:
     :param names: the names the scope adds: the inputs of a workflow, a loop's item and index.
     :param outer: the scope whose names are visible too; ``None`` where a workflow begins.
     :param container: the container node this scope belongs to; ``None`` for the root.
+    :param opened_at: when its first nodes were ready; ``None`` as long as they are not.
     """
 
     __slots__ = (
@@ -78,6 +72,7 @@ class Scope:
         "inputs",
         "names",
         "nodes",
+        "opened_at",
         "outer",
         "outputs",
         "prefix",
@@ -95,6 +90,7 @@ class Scope:
         outer: Scope | None,
         container: NodeState | None,
         index: int,
+        opened_at: datetime | None,
     ) -> None:
         self.graph = graph
         self.prefix = prefix
@@ -104,6 +100,7 @@ class Scope:
         self.outer = outer
         self.container = container
         self.index = index
+        self.opened_at = opened_at
         self.inputs: Mapping[str, Any] = self.names if outer is None else outer.inputs
         self.outputs: dict[str, dict[str, Any]] = {}
         self.variables: dict[str, Any] = {}
@@ -118,6 +115,13 @@ class Scope:
     def parent(self) -> Scope | None:
         """The scope that holds this one's container node."""
         return self.container.scope if self.container is not None else None
+
+    def count_running(self, change: int) -> None:
+        """Add *change* to the running nodes of this scope and of all around it."""
+        level: Scope | None = self
+        while level is not None:
+            level.running += change
+            level = level.parent
 
 
 class ScopeNames(Mapping[str, Any]):

@@ -14,13 +14,12 @@ from flowmaestro.workflow.expressions import (
     has_template,
 )
 from flowmaestro.workflow.limits import Limits
-from flowmaestro.workflow.model_check import check_model
 from flowmaestro.workflow.problems import Path, Problems, shorten
+from flowmaestro.workflow.validation.model_check import check_model
+from flowmaestro.workflow.validation.reference_check import RESERVED_NAMES, Viewpoint
 
 OUTPUT_VARIABLE = "output_variable"
 WORKFLOW_ID = "workflow_id"
-RESERVED_NAMES = frozenset({"inputs", "nodes", "secrets"})
-"""Roots of expressions that no variable may hide."""
 _WORDS = frozenset(
     {"and", "else", "false", "False", "if", "in", "is", "none", "None", "not", "or"}
     | {"true", "True"}
@@ -43,10 +42,9 @@ class ConfigChecker:
         self._expression_characters = 0
 
     def check(
-        self, config: dict[str, Any], spec: NodeTypeSpec, node_ids: Collection[str], path: Path
+        self, config: dict[str, Any], spec: NodeTypeSpec, viewpoint: Viewpoint, path: Path
     ) -> None:
-        """Check *config*, whose known keys are in snake_case; *node_ids* are the nodes that its
-        expressions may refer to."""
+        """Check *config*, whose known keys are in snake_case; *viewpoint* is its node."""
         literal = {OUTPUT_VARIABLE, *spec.literal_fields}
         if spec.container == "workflow":
             literal.add(WORKFLOW_ID)
@@ -61,29 +59,36 @@ class ConfigChecker:
             if field in literal:
                 self._check_literal(value, place)
             elif field in spec.expression_fields and isinstance(value, str):
-                self._check_text(value, spec, node_ids, place, bare=True)
+                self._check_text(value, spec, viewpoint, place, bare=True)
             else:
-                self._check_templates(value, spec, node_ids, place)
+                self._check_templates(value, spec, viewpoint, place)
         self._check_variable(config.get(OUTPUT_VARIABLE), (*path, OUTPUT_VARIABLE))
 
+    def check_untyped(self, config: dict[str, Any], viewpoint: Viewpoint, path: Path) -> None:
+        """Check the templates of a config whose node type is not known. In what may be a loop's
+        body they may refer to nodes that are not known here."""
+        for field, value in config.items():
+            where = None if field == BODY else viewpoint
+            self._check_templates(value, None, where, (*path, field))
+
     def _check_templates(
-        self, value: Any, spec: NodeTypeSpec, node_ids: Collection[str], path: Path
+        self, value: Any, spec: NodeTypeSpec | None, viewpoint: Viewpoint | None, path: Path
     ) -> None:
         if isinstance(value, str):
             if has_template(value):
-                self._check_text(value, spec, node_ids, path)
+                self._check_text(value, spec, viewpoint, path)
         elif isinstance(value, dict):
             for key, item in value.items():
-                self._check_templates(item, spec, node_ids, (*path, key))
+                self._check_templates(item, spec, viewpoint, (*path, key))
         elif isinstance(value, list):
             for index, item in enumerate(value):
-                self._check_templates(item, spec, node_ids, (*path, index))
+                self._check_templates(item, spec, viewpoint, (*path, index))
 
     def _check_text(
         self,
         text: str,
-        spec: NodeTypeSpec,
-        node_ids: Collection[str],
+        spec: NodeTypeSpec | None,
+        viewpoint: Viewpoint | None,
         path: Path,
         *,
         bare: bool = False,
@@ -107,19 +112,10 @@ class ConfigChecker:
             self._expression_characters += min(len(text), 10_000)
             return
         self._expression_characters += template.expression_characters
-        self._check_references(template, node_ids, path)
-        if template.uses_secrets:
+        if viewpoint is not None:
+            viewpoint.check(template, path, self._problems)
+        if spec is not None and template.uses_secrets:
             self._check_secrets(template, spec, path)
-
-    def _check_references(self, template: Template, node_ids: Collection[str], path: Path) -> None:
-        for root, field in sorted(template.members, key=str):
-            if root == "nodes" and field is not None and field not in node_ids:
-                self._problems.add(
-                    path,
-                    "unknown_node",
-                    f"The expression refers to the node '{shorten(field)}', which does not exist."
-                    f"{self._problems.suggest(field, node_ids)}",
-                )
 
     def _check_secrets(self, template: Template, spec: NodeTypeSpec, path: Path) -> None:
         if not spec.allows_secrets:

@@ -24,8 +24,9 @@ from .commands import (
     StartExecution,
     StartNode,
 )
+from .container import Container
 from .retry import delay_ms
-from .scope import ContainerState, NodeState, Scope
+from .scope import NodeState, Scope
 from .state import ExecutionState
 
 MAX_INTERRUPTIONS = 10
@@ -56,7 +57,7 @@ def decide(
         return [SkipNode(path) for path in state.unreached]
     if state.finished_containers:
         path, node = next(iter(state.finished_containers.items()))
-        return (CompleteNode(path, _container_outputs(node)),)
+        return (CompleteNode(path, cast(Container, node.container).outputs),)
     if state.settled_nodes != state.reported_settled_nodes:
         return (progress(state),)
     if state.root.unsettled == 0:
@@ -136,13 +137,6 @@ def after_interruption(state: ExecutionState) -> list[RetryNode | FailNode]:
         )
         for node in state.running.values()
     ]
-
-
-def _container_outputs(node: NodeState) -> dict[str, object]:
-    results = cast(ContainerState, node.container).results
-    if node.node.body is not None:
-        return {"results": list(results)}
-    return dict(results[0] or {})
 
 
 def _starts(state: ExecutionState, now: datetime, may_start: int | None) -> Iterator[StartNode]:

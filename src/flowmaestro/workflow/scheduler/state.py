@@ -8,9 +8,9 @@ same state, whoever folds them and whenever. What to do next is read off it by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from flowmaestro.events import (
@@ -29,8 +29,9 @@ from flowmaestro.events import (
 )
 from flowmaestro.events import Status as ExecutionStatus
 
+from .container import Container
 from .graph import Graph
-from .scope import ContainerState, NodeState, NodeStatus, Scope
+from .scope import NodeState, NodeStatus, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,12 @@ class ExecutionState:
         self.reported_settled_nodes = 0
         self.last_number = 0
         """How many events were applied."""
+        self.now = datetime.min.replace(tzinfo=UTC)
+        """When the last of them happened: the only clock of a fold."""
 
-        self.root = Scope(graph, prefix="", names=inputs, outer=None, container=None, index=0)
+        self.root = Scope(
+            graph, prefix="", names=inputs, outer=None, container=None, index=0, opened_at=None
+        )
         self.failure: ScopeFailure | None = None
         # What waits for a decision, each in the order it came about (dicts serve as ordered sets).
         self.ready: dict[str, NodeState] = {}
@@ -110,6 +115,7 @@ class ExecutionState:
         """
         if self.ended:
             raise InconsistentLog(f"{event.type} after the end of the log")
+        self.now = event.timestamp
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(self, event)
@@ -126,6 +132,7 @@ class ExecutionState:
     def _execution_started(self, event: ExecutionStarted) -> None:
         self.status = "running"
         self.started_at = event.started_at
+        self.root.opened_at = event.started_at
         self._open(self.root)
 
     def _execution_progress(self, event: ExecutionProgress) -> None:
@@ -151,7 +158,7 @@ class ExecutionState:
         node.progress = 0
         self.current_node = node.path
         self.running[node.path] = node
-        _count_running(node.scope, +1)
+        node.scope.count_running(+1)
 
     def _node_retrying(self, event: NodeRetrying) -> None:
         node = self._stop_running(event.node_id)
@@ -165,15 +172,11 @@ class ExecutionState:
 
     def _node_expanded(self, event: NodeExpanded) -> None:
         node = self._stop_running(event.node_id)
-        body = self._body(node)
         node.status = NodeStatus.OPEN
-        node.container = ContainerState(event.scopes, [None] * len(event.scopes))
-        self.total_nodes += len(event.scopes) * len(body.nodes)
+        node.container = Container(node, self._body(node), event.scopes)
+        self.total_nodes += len(event.scopes) * len(node.container.body.nodes)
         self.open_containers[node.path] = node
-        if event.scopes:
-            self._open_scopes(node)
-        else:
-            self.finished_containers[node.path] = node
+        self._go_on(node.container)
 
     def _node_completed(self, event: NodeCompleted) -> None:
         node = self._leave(event.node_id)
@@ -227,27 +230,6 @@ class ExecutionState:
         except KeyError:
             raise InconsistentLog(f"{node.path!r} calls a workflow that is not pinned") from None
 
-    def _open_scopes(self, node: NodeState) -> None:
-        container = cast(ContainerState, node.container)
-        body = self._body(node)
-        is_loop = node.node.body is not None
-        limit = node.node.max_concurrency if is_loop else 1
-        while (
-            container.next_index < len(container.scope_names) and len(container.open_scopes) < limit
-        ):
-            index = container.next_index
-            container.next_index += 1
-            scope = Scope(
-                body,
-                prefix=f"{node.path}[{index}]." if is_loop else f"{node.path}.",
-                names=container.scope_names[index],
-                outer=node.scope if is_loop else None,
-                container=node,
-                index=index,
-            )
-            container.open_scopes[index] = scope
-            self._open(scope)
-
     def _open(self, scope: Scope) -> None:
         for node in scope.nodes.values():
             if node.unsettled_edges == 0:
@@ -275,14 +257,16 @@ class ExecutionState:
             self._close(scope, scope.container)
 
     def _close(self, scope: Scope, node: NodeState) -> None:
-        container = cast(ContainerState, node.container)
-        container.results[scope.index] = scope.graph.collect_outputs(scope.outputs)
-        container.finished += 1
-        del container.open_scopes[scope.index]
-        if container.finished == len(container.results):
-            self.finished_containers[node.path] = node
-        else:
-            self._open_scopes(node)
+        container = cast(Container, node.container)
+        container.close(scope)
+        self._go_on(container)
+
+    def _go_on(self, container: Container) -> None:
+        """Open the scopes that a container may open now, or note that it is finished."""
+        if container.is_finished:
+            self.finished_containers[container.node.path] = container.node
+        for scope in container.open_more(self.now):
+            self._open(scope)
 
     def _fail_scope(self, scope: Scope, failure: ScopeFailure) -> None:
         if scope.container is None:
@@ -297,7 +281,7 @@ class ExecutionState:
         node = self.running.pop(path, None)
         if node is None:
             raise InconsistentLog(f"{path!r} is not running")
-        _count_running(node.scope, -1)
+        node.scope.count_running(-1)
         return node
 
     def _leave(self, path: str) -> NodeState:
@@ -310,8 +294,9 @@ class ExecutionState:
             raise InconsistentLog(f"{path!r} ended without running")
         self.finished_containers.pop(path, None)
         self.failed_containers.pop(path, None)
-        self.settled_nodes += self._unsettled_inside(node)
-        for inner in descendants(node):
+        container = cast(Container, node.container)
+        self.settled_nodes += container.unsettled
+        for inner in container.descendants():
             if inner.status is NodeStatus.RUNNING:
                 self._stop_running(inner.path)
             for pending in (
@@ -326,44 +311,11 @@ class ExecutionState:
         node.container = None
         return node
 
-    def _unsettled_inside(self, node: NodeState) -> int:
-        """Count the nodes that a container's end settles: known, and never to run."""
-        container = node.container
-        if container is None:
-            return 0
-        unopened = len(container.scope_names) - container.next_index
-        count = unopened * len(self._body(node).nodes)
-        for scope in container.open_scopes.values():
-            count += scope.unsettled
-            count += sum(
-                self._unsettled_inside(inner)
-                for inner in scope.nodes.values()
-                if inner.status is NodeStatus.OPEN
-            )
-        return count
-
     def _search(self, path: str) -> NodeState | None:
         for candidates in (self.retrying, self.open_containers, self.unreached):
             if path in candidates:
                 return candidates[path]
         return self.root.nodes.get(path)
-
-
-def descendants(node: NodeState) -> Iterator[NodeState]:
-    """Yield every node in the open scopes of a container, at any depth."""
-    if node.container is None:
-        return
-    for scope in node.container.open_scopes.values():
-        for inner in scope.nodes.values():
-            yield inner
-            yield from descendants(inner)
-
-
-def _count_running(scope: Scope, change: int) -> None:
-    level: Scope | None = scope
-    while level is not None:
-        level.running += change
-        level = level.parent
 
 
 _HANDLERS: dict[type[Event], Callable[[ExecutionState, Any], None]] = {
