@@ -110,6 +110,14 @@ async def workbench(
             await services.aclose()
 
 
+def python_node(
+    function: str, arguments: Mapping[str, Any] | None = None, **fields: Any
+) -> dict[str, Any]:
+    """A node that calls *function*, with further *fields* of its definition."""
+    config = {"function": function, "arguments": dict(arguments or {})}
+    return {"type": "python", "config": config, **fields}
+
+
 def types_of(events: list[Event]) -> list[str]:
     return [event.type for event in events]
 

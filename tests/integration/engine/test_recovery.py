@@ -13,13 +13,9 @@ import pytest
 from flowmaestro import NodeContext, function
 from flowmaestro.engine import EngineStopping
 from flowmaestro.storage import StorageOptions, StorageUnavailable
-from tests.support.engine import of_type, types_of, workbench
+from tests.support.engine import of_type, python_node, types_of, workbench
 
 MakeModule = Callable[..., ModuleType]
-
-
-def call(name: str, **fields: Any) -> dict[str, Any]:
-    return {"type": "python", "config": {"function": name, "arguments": {}}, **fields}
 
 
 async def test_what_ran_when_the_server_stopped_runs_again_with_the_next_attempt(
@@ -40,7 +36,7 @@ async def test_what_ran_when_the_server_stopped_runs_again_with_the_next_attempt
         return context.attempt
 
     document = {
-        "nodes": {"a": call("first"), "b": call("second")},
+        "nodes": {"a": python_node("first"), "b": python_node("second")},
         "edges": [{"source": "a", "target": "b"}],
     }
     database = tmp_path / "test.db"
@@ -91,7 +87,7 @@ async def test_a_drain_lets_running_nodes_end_and_starts_no_more(
         await released.wait()
 
     document = {
-        "nodes": {"a": call("finish"), "b": call("finish")},
+        "nodes": {"a": python_node("finish"), "b": python_node("finish")},
         "edges": [{"source": "a", "target": "b"}],
     }
     async with workbench(tmp_path / "test.db", module(finish)) as bench:
@@ -118,7 +114,7 @@ async def test_an_execution_outlives_a_full_disk(tmp_path: Path, module: MakeMod
         await released.wait()
         return "x" * 900_000
 
-    document = {"nodes": {"a": call("fill")}}
+    document = {"nodes": {"a": python_node("fill")}}
     database = tmp_path / "test.db"
     full = StorageOptions(max_database_bytes=500_000)
     async with workbench(database, module(fill), storage_options=full) as bench:
