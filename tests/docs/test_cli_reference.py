@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from flowmaestro.cli.app import build_app
 from tests.support.docs_pages import DOCS, code_in, rows, section
@@ -55,3 +56,10 @@ def test_a_commands_arguments_are_named(name: str) -> None:
     for parameter in COMMANDS[name].params:
         if parameter.param_type_name == "argument":
             assert parameter.name.upper() in codes
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_names_what_its_options_take(name: str) -> None:
+    result = CliRunner().invoke(build_app(), [*name.split()[1:], "--help"])
+    assert result.exit_code == 0
+    assert not re.search(r"[{}]|<\w[\w ]*>", result.output), result.output

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.docs_matching import explain, matches
-from tests.support.docs_pages import ROOT, Block, blocks_of, pages
+from tests.support.docs_pages import ROOT, Block, blocks_of, name_of, pages
 from tests.support.docs_session import Ran, Session, session
 from tests.support.server import live_server
 
@@ -34,7 +34,7 @@ async def runs(
             await _go_through(page, tmp_path_factory.mktemp(page.stem))
 
     chosen = [
-        page for page in PAGES if any(page.name in item.name for item in request.session.items)
+        page for page in PAGES if any(name_of(page) in item.name for item in request.session.items)
     ]
     chosen.sort(key=lambda page: -page.read_text().count("\nflowmaestro "))  # the longest first
     tasks = {page: asyncio.create_task(run(page)) for page in chosen}
@@ -45,7 +45,7 @@ async def runs(
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+@pytest.mark.parametrize("page", [pytest.param(page, id=name_of(page)) for page in PAGES])
 async def test_a_page_does_what_it_says(page: Path, runs: Runs) -> None:
     await runs[page]
 

@@ -17,8 +17,8 @@ from flowmaestro.engine import EngineOptions, LocalEngine
 from flowmaestro.events import ExecutionCompleted, ExecutionFailed
 from flowmaestro.nodes import Provider, Registry, Services
 from flowmaestro.storage import Storage
+from flowmaestro.workflow import InvalidDefinition, validate
 from flowmaestro.workflow.documents import Format, parse_document
-from flowmaestro.workflow.validation import InvalidDefinition, validate
 from tests.support.docs_matching import explain, matches
 from tests.support.docs_pages import ROOT, Block, blocks_of, pages
 from tests.support.engine import Workbench

@@ -17,7 +17,7 @@ from flowmaestro.nodes.builtin.switch import Case
 from flowmaestro.workflow import Definition, EdgeDefinition, NodeDefinition, RetryPolicy, Settings
 from flowmaestro.workflow.expressions import TemplateSyntaxError, compile_template
 from flowmaestro.workflow.limits import Limits, RenderLimits
-from flowmaestro.workflow.retry import delay_ms
+from flowmaestro.workflow.scheduler.retry import delay_ms
 from tests.support.docs_pages import DOCS, code_in, first_codes, rows, section
 
 PAGE = DOCS / "workflows.md"

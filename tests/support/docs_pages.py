@@ -11,7 +11,7 @@ A fence says what a block is: its language, then what to do with it.
 ``LANGUAGE file=NAME``  a file that the page's later blocks use
 ``bash run``            commands, run in one shell for the page; ``python run``: likewise
 ``… output``            what the block before printed, where ``…`` stands for anything
-``bash server``         a command that is left running, for the rest of the page
+``bash server``         commands; the last one is left running, for the rest of the page
 ``json event``          an event, as the log holds it
 ``json response``       a body, shown and not compared
 ``LANGUAGE not-run``    what a test cannot run here, such as an installation
@@ -62,7 +62,12 @@ class Block:
 
 def pages() -> list[Path]:
     """The pages for users; the decisions are for those who work on the code."""
-    return sorted(DOCS.glob("*.md"))
+    return [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+def name_of(page: Path) -> str:
+    """Return the page's name as seen from ``docs/``: there are two of the name ``README.md``."""
+    return page.name if page.parent == DOCS else f"../{page.name}"
 
 
 def blocks_of(path: Path) -> list[Block]:
@@ -70,7 +75,7 @@ def blocks_of(path: Path) -> list[Block]:
 
     Raises :class:`ValueError` for a fence that is not closed or says something unknown.
     """
-    return list(_blocks(path.name, path.read_text().splitlines()))
+    return list(_blocks(name_of(path), path.read_text().splitlines()))
 
 
 def _blocks(page: str, lines: list[str]) -> Iterator[Block]:

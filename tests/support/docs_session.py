@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import re
 import shutil
 import signal
 import stat
@@ -16,8 +17,10 @@ from pathlib import Path
 
 BLOCK_TIMEOUT_SECONDS = 20.0
 SHOWN_ADDRESS = "127.0.0.1:8000"
+SHOWN_KEY = "fm_live_…"
 
 _MARK = "--- end of block ---"
+_KEY = re.compile(r"\bfm_live_\w{43}\b")
 _PYTHON = f"""
 import sys, traceback
 names = {{"__name__": "__main__"}}
@@ -67,7 +70,8 @@ class Ran:
 
 
 class Session:
-    """A page's shell and Python, in *folder*, where ``127.0.0.1:8000`` is *address*."""
+    """A page's shell and Python, in *folder*, where ``127.0.0.1:8000`` is *address* and
+    ``fm_live_…`` the key that was made last."""
 
     def __init__(self, folder: Path, address: str, environment: Mapping[str, str]) -> None:
         self.folder = folder
@@ -84,6 +88,7 @@ class Session:
             **environment,
         }
         self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._key = SHOWN_KEY
 
     def write_file(self, name: str, text: str) -> None:
         path = self.folder / name
@@ -94,7 +99,10 @@ class Session:
         """Run *commands*; the status is the last one's."""
         process = await self._process("bash", "bash", "--noprofile", "--norc")
         text = f'{self._real(commands)}\nprintf "\\n{_MARK} %d\\n" $?\n'
-        return await self._run(process, text.encode())
+        ran = await self._run(process, text.encode())
+        for key in _KEY.findall(ran.output):
+            self._key = key
+        return ran
 
     async def python(self, source: str) -> Ran:
         """Run *source*; what earlier blocks defined is there, and what the shell exported before
@@ -108,11 +116,15 @@ class Session:
         return await self._run(process, b"%d\n%b" % (len(text), text))
 
     async def serve(self, command: str) -> None:
-        """Start *command*, a server, on the session's port, and return when it listens."""
+        """Run *command*'s lines; start the last one, a server, on the session's port, and return
+        when it listens."""
+        *before, last = command.strip().splitlines()
+        if before:
+            ran = await self.bash("\n".join(before))
+            assert ran.status == 0, ran.output
         port = self.address.rpartition(":")[2]
-        process = await self._process(
-            "server", "bash", "-c", f"exec {command.strip()} --port {port}"
-        )
+        server = last.partition(" #")[0].strip()
+        process = await self._process("server", "bash", "-c", f"exec {server} --port {port}")
         assert process.stdout is not None
         async with asyncio.timeout(BLOCK_TIMEOUT_SECONDS):
             while line := (await process.stdout.readline()).decode():
@@ -127,7 +139,7 @@ class Session:
             await process.communicate()
 
     def _real(self, text: str) -> str:
-        return text.replace(SHOWN_ADDRESS, self.address)
+        return text.replace(SHOWN_ADDRESS, self.address).replace(SHOWN_KEY, self._key)
 
     async def _process(self, name: str, *command: str) -> asyncio.subprocess.Process:
         if name not in self._processes:

@@ -15,6 +15,7 @@ import typer
 
 from flowmaestro.cli import demo, execute, executions, keys, serve, watch, workflows
 from flowmaestro.cli import run as run_
+from flowmaestro.cli.command_help import PlainCommand
 from flowmaestro.cli.errors import CommandFailed, one_line
 
 INTERRUPTED = 130
@@ -37,9 +38,12 @@ def build_app() -> typer.Typer:
     app.command()(execute.execute)
     app.command()(watch.watch)
     app.command()(demo.demo)
-    app.add_typer(executions.app, name="executions")
-    app.add_typer(workflows.app, name="workflows")
-    app.add_typer(keys.app, name="keys")
+    groups = {"executions": executions.app, "workflows": workflows.app, "keys": keys.app}
+    for name, group in groups.items():
+        app.add_typer(group, name=name)
+    for group in (app, *groups.values()):
+        for command in group.registered_commands:
+            command.cls = PlainCommand
     return app
 
 

@@ -33,12 +33,16 @@ def demo(
     ] = None,
     pace_ms: Annotated[
         int,
-        typer.Option("--pace-ms", min=0, help="How long each section waits, to be watched."),
+        typer.Option(
+            "--pace-ms", min=0, metavar="MS", help="How long each section waits, to be watched."
+        ),
     ] = 400,
     model: Annotated[
         str,
         typer.Option(
-            "--model", help="Who writes a summary, if OPENAI_BASE_URL or OPENAI_API_KEY is set."
+            "--model",
+            metavar="MODEL",
+            help="Who writes a summary, if OPENAI_BASE_URL or OPENAI_API_KEY is set.",
         ),
     ] = "gpt-4o-mini",
     keep: Annotated[

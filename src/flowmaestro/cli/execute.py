@@ -12,7 +12,7 @@ from flowmaestro.cli.watch import follow
 
 
 def execute(
-    workflow_id: Annotated[str, typer.Argument(help="The workflow to run.")],
+    workflow_id: Annotated[str, typer.Argument(metavar="WORKFLOW_ID", help="The workflow to run.")],
     inputs: Inputs = None,
     inputs_file: InputsFile = None,
     watch: Annotated[

@@ -14,7 +14,7 @@ app = typer.Typer(
     help="List executions, look at one, cancel one.", no_args_is_help=True, rich_markup_mode=None
 )
 
-ExecutionId = Annotated[str, typer.Argument(help="The execution's id.")]
+ExecutionId = Annotated[str, typer.Argument(metavar="EXECUTION_ID", help="The execution's id.")]
 
 
 @app.command("list")
@@ -26,7 +26,9 @@ def list_executions(
         Literal["pending", "running", "completed", "failed", "cancelled"] | None,
         typer.Option("--status", help="Only in this state."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, metavar="N", help="At most so many.")
+    ] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List executions, newest first."""
@@ -62,7 +64,13 @@ def get_execution(execution_id: ExecutionId) -> None:
 
 
 @app.command("cancel")
-def cancel_execution(execution_id: ExecutionId) -> None:
+def cancel_execution(
+    execution_id: ExecutionId,
+    reason: Annotated[
+        str | None,
+        typer.Option("--reason", metavar="TEXT", help="Why, for those who watch it."),
+    ] = None,
+) -> None:
     """Cancel an execution, and print its status."""
     with connected() as client:
-        typer.echo(client.executions.cancel(execution_id).status)
+        typer.echo(client.executions.cancel(execution_id, reason=reason).status)

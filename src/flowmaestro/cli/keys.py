@@ -11,7 +11,7 @@ import typer
 from flowmaestro.cli.durations import parse_duration
 from flowmaestro.cli.errors import CommandFailed
 from flowmaestro.cli.extras import server_extras
-from flowmaestro.cli.output import AsJson, moment_text, print_table
+from flowmaestro.cli.output import AsJson, hint, moment_text, print_table
 
 if TYPE_CHECKING:
     from flowmaestro.storage import ApiKey, Keys
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 DEFAULT_WORKSPACE = "default"
+DEFAULT_BUNDLE = "workflow-executor"
 
 app = typer.Typer(
     help="Create, list and revoke API keys, in the database itself.",
@@ -36,18 +37,22 @@ Database = Annotated[
 
 @app.command("create")
 def create_key(
-    name: Annotated[str, typer.Option("--name", help="What the key is for.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What the key is for.")],
     scopes: Annotated[
         str | None, typer.Option("--scopes", metavar="A,B", help="What it may do.")
     ] = None,
     bundle: Annotated[
         str | None,
         typer.Option(
-            "--bundle", help="The same by name: read-only, workflow-executor or full-access."
+            "--bundle",
+            metavar="BUNDLE",
+            help="The same by name: read-only, workflow-executor or full-access. "
+            "[default: workflow-executor, without --scopes]",
         ),
     ] = None,
     workspace: Annotated[
-        str, typer.Option("--workspace", help="It sees nothing outside of it.")
+        str,
+        typer.Option("--workspace", metavar="NAME", help="It sees nothing outside of it."),
     ] = DEFAULT_WORKSPACE,
     environment: Annotated[
         Literal["live", "test"], typer.Option("--environment", help="The key's kind.")
@@ -56,10 +61,14 @@ def create_key(
         str | None, typer.Option("--expires-in", metavar="30d", help="30d, 12h, … [default: never]")
     ] = None,
     rate_limit_per_minute: Annotated[
-        int, typer.Option("--rate-limit-per-minute", min=0, help="Requests; 0 is no limit.")
+        int,
+        typer.Option(
+            "--rate-limit-per-minute", min=0, metavar="N", help="Requests; 0 is no limit."
+        ),
     ] = 600,
     rate_limit_per_day: Annotated[
-        int, typer.Option("--rate-limit-per-day", min=0, help="Requests; 0 is no limit.")
+        int,
+        typer.Option("--rate-limit-per-day", min=0, metavar="N", help="Requests; 0 is no limit."),
     ] = 0,
     database: Database = None,
 ) -> None:
@@ -68,6 +77,9 @@ def create_key(
         from flowmaestro.api import keys
         from flowmaestro.storage import NewKey
     now = datetime.now(UTC)
+    chosen = scopes is not None or bundle is not None
+    if not chosen:
+        bundle = DEFAULT_BUNDLE
     try:
         granted = keys.parse_scopes((scopes or "").split(","), bundle)
         expires_at = None if expires_in is None else now + parse_duration(expires_in)
@@ -96,14 +108,19 @@ def create_key(
         rate_limit_per_minute=rate_limit_per_minute,
         rate_limit_per_day=rate_limit_per_day,
     )
-    _with_keys(database, lambda stored: stored.create(new))
+    _with_keys(database, lambda stored: stored.create(new), create=True)
     typer.echo(key)
+    if not chosen:
+        hint(
+            f"It may run and watch workflows, and not change them ({DEFAULT_BUNDLE}); "
+            "for another choice there are --bundle and --scopes."
+        )
 
 
 @app.command("list")
 def list_keys(
     workspace: Annotated[
-        str | None, typer.Option("--workspace", help="Only of this workspace.")
+        str | None, typer.Option("--workspace", metavar="NAME", help="Only of this workspace.")
     ] = None,
     database: Database = None,
     as_json: AsJson = False,
@@ -135,7 +152,7 @@ def list_keys(
 
 @app.command("revoke")
 def revoke_key(
-    key_id: Annotated[str, typer.Argument(help="The key's id, from keys list.")],
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="The key's id, from keys list.")],
     database: Database = None,
 ) -> None:
     """Revoke a key: from now on it opens nothing."""
@@ -143,15 +160,23 @@ def revoke_key(
     typer.echo(f"revoked {key.id} ({key.prefix}…, {key.name})")
 
 
-def _with_keys(database: str | None, use: Callable[[Keys], Awaitable[Result]]) -> Result:
-    """Return what *use* returns for the keys of *database*."""
+def _with_keys(
+    database: str | None, use: Callable[[Keys], Awaitable[Result]], *, create: bool = False
+) -> Result:
+    """Return what *use* returns for the keys of *database*, which is made only to *create* one."""
     import asyncio
 
     with server_extras("keys"):
         from flowmaestro.main.settings import InvalidSettings, load_settings
-        from flowmaestro.storage import Storage, StorageError
+        from flowmaestro.storage import Storage, StorageError, database_path
 
     async def run(url: str) -> Result:
+        path = database_path(url)
+        if not create and not path.exists():
+            raise CommandFailed(
+                f"there is no database at {path} (say where it is with --database or "
+                "FLOWMAESTRO_DATABASE; keys create and serve make one)"
+            )
         async with await Storage.open(url) as storage:
             return await use(storage.keys)
 

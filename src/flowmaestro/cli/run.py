@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    file: Annotated[Path, typer.Argument(help="The definition, YAML or JSON.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The definition, YAML or JSON.")],
     inputs: Inputs = None,
     inputs_file: InputsFile = None,
     nodes: Annotated[

@@ -12,12 +12,20 @@ from flowmaestro.cli.extras import server_extras
 
 def serve(
     host: Annotated[
-        str | None, typer.Option("--host", help="The address to listen on. [default: 127.0.0.1]")
+        str | None,
+        typer.Option(
+            "--host", metavar="ADDRESS", help="The address to listen on. [default: 127.0.0.1]"
+        ),
     ] = None,
     port: Annotated[
         int | None,
         typer.Option(
-            "--port", "-p", min=0, max=65535, help="0 takes any free port. [default: 8000]"
+            "--port",
+            "-p",
+            min=0,
+            max=65535,
+            metavar="N",
+            help="0 takes any free port. [default: 8000]",
         ),
     ] = None,
     database: Annotated[

@@ -17,7 +17,9 @@ AsEvents = Annotated[
 
 
 def watch(
-    execution_id: Annotated[str, typer.Argument(help="The execution to follow.")],
+    execution_id: Annotated[
+        str, typer.Argument(metavar="EXECUTION_ID", help="The execution to follow.")
+    ],
     as_json: AsEvents = False,
 ) -> None:
     """Follow an execution live, from its first event to its end.

@@ -18,13 +18,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-WorkflowId = Annotated[str, typer.Argument(help="The workflow's id.")]
+WorkflowId = Annotated[str, typer.Argument(metavar="WORKFLOW_ID", help="The workflow's id.")]
 
 
 @app.command("push")
 def push_workflow(
     file: Annotated[
-        Path, typer.Argument(help="A definition in JSON or YAML; - is standard input.")
+        Path,
+        typer.Argument(metavar="FILE", help="A definition in JSON or YAML; - is standard input."),
     ],
     workflow_id: Annotated[
         str | None,
@@ -36,7 +37,8 @@ def push_workflow(
 ) -> None:
     """Store a definition, and print the workflow's id.
 
-    A workflow that has this id is replaced; without an id a new one is made every time.
+    A workflow that has this id is replaced, and brought back if it was deleted; without an id a
+    new one is made every time.
     """
     from flowmaestro.client import ResourceNotFound
 
@@ -63,7 +65,9 @@ def push_workflow(
 
 @app.command("list")
 def list_workflows(
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, metavar="N", help="At most so many.")
+    ] = 100,
     as_json: AsJson = False,
 ) -> None:
     """List workflows."""

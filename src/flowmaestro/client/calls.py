@@ -97,9 +97,10 @@ def get_execution(execution_id: str) -> Call[Execution]:
     return Call("GET", _path("executions", execution_id), partial(read_resource, Execution))
 
 
-def cancel_execution(execution_id: str) -> Call[Execution]:
+def cancel_execution(execution_id: str, reason: str | None = None) -> Call[Execution]:
     path = _path("executions", execution_id, "cancel")
-    return Call("POST", path, partial(read_resource, Execution), repeatable=False)
+    body = None if reason is None else {"reason": reason}
+    return Call("POST", path, partial(read_resource, Execution), body=body, repeatable=False)
 
 
 @dataclass(frozen=True, slots=True)

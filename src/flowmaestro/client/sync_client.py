@@ -258,14 +258,19 @@ class Executions:
         """
         return self._connector.run(calls.get_execution(execution_id))
 
-    def cancel(self, execution_id: str) -> Execution:
+    def cancel(self, execution_id: str, *, reason: str | None = None) -> Execution:
         """Cancel an execution and return it.
+
+        Args:
+            execution_id: which one.
+            reason: why, for those who watch it: 1 to 1,000 characters; the server says something
+                general without one.
 
         Raises:
             ResourceNotFound: there is none of this id.
-            ValidationError: it has ended already.
+            ValidationError: it has ended already, or the reason is too long.
         """
-        return self._connector.run(calls.cancel_execution(execution_id))
+        return self._connector.run(calls.cancel_execution(execution_id, reason))
 
     def wait_for_completion(
         self, execution_id: str, *, timeout_seconds: float | None = None

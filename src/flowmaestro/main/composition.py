@@ -15,9 +15,9 @@ from flowmaestro.api.app import create_app as create_api
 from flowmaestro.api.services import ApiOptions, ApiServices, Lifecycle
 from flowmaestro.engine import LocalEngine
 from flowmaestro.main.parts import engine_options, load_registry, node_services
-from flowmaestro.main.retention import trim_periodically
-from flowmaestro.main.settings import Settings
-from flowmaestro.storage import Storage, lock_database
+from flowmaestro.main.retention import sweep_periodically
+from flowmaestro.main.settings import Settings, load_settings
+from flowmaestro.storage import Storage, StorageOptions, lock_database
 from flowmaestro.streaming import Hub, StreamingOptions
 
 
@@ -69,7 +69,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         services_of_nodes = node_services(settings)
         stack.push_async_callback(services_of_nodes.aclose)
         registry = load_registry(settings.nodes, services_of_nodes)
-        storage = await Storage.open(settings.database)
+        storage = await Storage.open(
+            settings.database,
+            options=StorageOptions(max_database_bytes=settings.max_database_bytes),
+        )
         stack.push_async_callback(storage.aclose)
         hub = Hub(storage.log, _streaming_options(settings))
         engine = LocalEngine(storage, registry, engine_options(settings))
@@ -93,10 +96,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(server.drain)
         await engine.start()
         retention = asyncio.create_task(
-            trim_periodically(
-                storage.log,
+            sweep_periodically(
+                storage,
                 keep_days=settings.retention_days,
-                keep_last=settings.retention_max_events,
+                max_events=settings.retention_max_events,
                 interval_seconds=settings.retention_interval_seconds,
                 clock=_utc_now,
             ),
@@ -110,8 +113,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     """Return the server as an ASGI application, for any ASGI server with lifespan support.
 
     The lifespan opens and closes what *settings* (the environment's by default) describe.
+
+    Raises:
+        InvalidSettings: the environment's cannot be used.
     """
-    return _LifespanApp(settings or Settings())
+    return _LifespanApp(load_settings() if settings is None else settings)
 
 
 class _LifespanApp:

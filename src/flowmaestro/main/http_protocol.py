@@ -73,6 +73,10 @@ class HttpProtocol(StreamingHttpProtocol):
         )
         self.transport.close()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: who offers another protocol is answered in this one (RFC 9110 §7.8), and
+        uvicorn's advice to install one would be wrong."""
+
     def _count(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:

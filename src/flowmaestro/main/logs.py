@@ -18,22 +18,22 @@ _PLAIN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctim
 # A key in a path or a message is somebody's mistake, but the log must not keep it.
 _CREDENTIAL = re.compile(r"(fm_(?:live|test)_)[0-9A-Za-z]{6,}|((?:[?&]|\b)ticket=)[^&\s\"']+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_MIN_SECRET_LENGTH = 4
-"""Shorter secrets are not looked for: blotting out every ``1`` would destroy the log."""
+_REDACTED = "***"
+"""As in events."""
 
 
 class Redactor:
     """Replaces credentials, and the operator's secrets, in a line of text."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        found = sorted({text for text in secrets if len(text) >= _MIN_SECRET_LENGTH}, key=len)
+        found = sorted({text for text in secrets if text}, key=len)
         pattern = "|".join(re.escape(text) for text in reversed(found))
         self._secrets = re.compile(pattern) if pattern else None
 
     def __call__(self, text: str) -> str:
         if self._secrets is not None:
-            text = self._secrets.sub("[redacted]", text)
-        return _CREDENTIAL.sub(lambda match: f"{match[1] or match[2]}[redacted]", text)
+            text = self._secrets.sub(_REDACTED, text)
+        return _CREDENTIAL.sub(lambda match: f"{match[1] or match[2]}{_REDACTED}", text)
 
 
 class TextFormatter(logging.Formatter):

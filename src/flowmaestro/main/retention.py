@@ -1,4 +1,4 @@
-"""Retention: the events of finished executions go when their time is over."""
+"""The sweep: what the storage need not keep any longer goes, now and then."""
 
 from __future__ import annotations
 
@@ -7,36 +7,42 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from flowmaestro.storage import EventLog, StorageClosed, StorageUnavailable
+from flowmaestro.storage import Storage, StorageClosed, StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
 
-async def trim_periodically(
-    log: EventLog,
+async def sweep_periodically(
+    storage: Storage,
     *,
     keep_days: float | None,
-    keep_last: int | None,
+    max_events: int | None,
     interval_seconds: float,
     clock: Callable[[], datetime],
 ) -> None:
-    """Trim *log* now and then every *interval_seconds*, until cancelled.
+    """Sweep *storage* at once and then every *interval_seconds*, until cancelled.
+
+    Idempotency records past their lifetime always go. Events of executions that have ended go by
+    two rules, either of which is enough.
 
     Args:
-        log: the log of all executions.
-        keep_days: events of executions that ended longer ago go; ``None``: their age is no reason.
-        keep_last: so many of each ended execution's newest events stay; ``None``: none do.
-        interval_seconds: from the end of one trim to the start of the next.
+        storage: the database.
+        keep_days: all events of executions that ended longer ago go; ``None``: none do for that.
+        max_events: of each ended execution at most so many events stay, the newest ones, however
+            old it is; ``None``: any number does.
+        interval_seconds: from the end of one sweep to the start of the next.
         clock: the wall clock, aware.
 
-    With both ``None`` it does nothing. Cancelling it leaves whole transactions done.
+    Cancelling it leaves whole transactions done.
     """
-    if keep_days is None and keep_last is None:
-        return
     while True:
-        older_than = None if keep_days is None else clock() - timedelta(days=keep_days)
         try:
-            removed = await log.trim(older_than, keep_last)
+            await storage.executions.forget_idempotency_keys()
+            removed = 0
+            if keep_days is not None:
+                removed += await storage.log.trim(clock() - timedelta(days=keep_days), None)
+            if max_events is not None:
+                removed += await storage.log.trim(None, max_events)
         except StorageClosed:
             return
         except StorageUnavailable as error:

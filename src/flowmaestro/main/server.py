@@ -185,7 +185,7 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 def _refuse(message: str) -> int:
-    sys.stderr.write(f"flowmaestro: {' '.join(message.split())}\n")
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
     return 1
 
 

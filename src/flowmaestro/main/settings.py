@@ -21,9 +21,15 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PREFIX = "FLOWMAESTRO_"
 SECRET_PREFIX = f"{PREFIX}SECRET_"
 DEFAULT_PROVIDER = "openai"
+MIN_SECRET_LENGTH = 8
+"""Secrets are redacted wherever they appear: a shorter one would stand in ordinary texts too."""
 
 _SECRET_FIELDS = frozenset({"secrets", "providers", "openai_api_key"})
 """Settings whose value is never repeated in an error."""
+_TOO_SHORT = (
+    f"a secret must have at least {MIN_SECRET_LENGTH} characters, "
+    "since it is redacted wherever it appears"
+)
 
 
 class InvalidSettings(ValueError):
@@ -45,7 +51,8 @@ class Settings(BaseSettings):
     """The settings of a server. Each is read from ``FLOWMAESTRO_`` and its name in capitals.
 
     Lists are JSON or separated by commas. A secret that nodes may use is
-    ``FLOWMAESTRO_SECRET_NAME=value``, or a member of the JSON object ``FLOWMAESTRO_SECRETS``.
+    ``FLOWMAESTRO_SECRET_NAME=value``, or a member of the JSON object ``FLOWMAESTRO_SECRETS``. An
+    empty variable is none.
     """
 
     model_config = SettingsConfigDict(
@@ -60,6 +67,8 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes any free port.")
     database: str = Field(default="sqlite:///flowmaestro.db", min_length=1)
+    max_database_bytes: int | None = Field(default=None, ge=1_000_000)
+    """The size at which the database counts as full; ``None``: when the disk is."""
     nodes: Annotated[tuple[str, ...], NoDecode] = ()
     """Python modules whose node types and functions are added."""
 
@@ -78,9 +87,10 @@ class Settings(BaseSettings):
     """The most that waits in memory for one reader of a stream."""
 
     retention_days: float | None = Field(default=None, ge=0)
-    """Events of executions that ended longer ago are removed; ``None`` keeps them."""
+    """All events of executions that ended longer ago are removed; ``None``: age is no reason."""
     retention_max_events: int | None = Field(default=None, ge=0)
-    """How many of the newest events of each ended execution are kept; ``None`` keeps all."""
+    """Of each ended execution at most so many events are kept, the newest; ``None``: any number.
+    It and ``retention_days`` are two rules; either is enough to remove an event."""
     retention_interval_seconds: float = Field(default=3600.0, gt=0)
 
     max_concurrent_nodes: int = Field(default=256, ge=1)
@@ -124,6 +134,14 @@ class Settings(BaseSettings):
         except json.JSONDecodeError as error:
             raise ValueError(f"is no JSON object ({error})") from None
 
+    @field_validator("secrets")
+    @classmethod
+    def _long_secrets(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, secret in value.items():
+            if len(secret.get_secret_value()) < MIN_SECRET_LENGTH:
+                raise ValueError(f"{name}: {_TOO_SHORT}")
+        return value
+
     @field_validator("cors_origins")
     @classmethod
     def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -158,8 +176,11 @@ def load_settings(environment: Mapping[str, str] = os.environ, **overrides: Any)
     named = {
         name.removeprefix(SECRET_PREFIX): SecretStr(value)
         for name, value in environment.items()
-        if name.startswith(SECRET_PREFIX) and name != SECRET_PREFIX
+        if name.startswith(SECRET_PREFIX) and name != SECRET_PREFIX and value
     }
+    for name, secret in named.items():
+        if len(secret.get_secret_value()) < MIN_SECRET_LENGTH:
+            raise InvalidSettings(f"{SECRET_PREFIX}{name}: {_TOO_SHORT}")
     return settings.model_copy(update={"secrets": {**settings.secrets, **named}})
 
 

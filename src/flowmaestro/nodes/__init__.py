@@ -2,7 +2,7 @@
 
 Reading order: ``node_type`` (what a type is), ``context`` and ``results`` (what a node gets and
 gives), ``builtin/`` (one module a type), ``decorators``, ``signature`` and ``user_types`` (from a
-Python function to a type), ``registry`` (all of them by name).
+Python function to a type), ``registry`` (all of them by name), ``testing`` (for authors' tests).
 
 Names are imported when they are first used: a module of node types needs the decorators alone, and
 these need nothing of the server.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from flowmaestro.nodes.context import NodeContext
+from flowmaestro.nodes.errors import NodeError
 from flowmaestro.nodes.results import Result
 from flowmaestro.workflow.catalog import NodeTypeSpec
 
@@ -30,3 +33,17 @@ class NodeType:
     """Pure, fast and without I/O: ``run`` returns its result at once and never awaits."""
     raw_fields: frozenset[str] = field(default=frozenset())
     """Config fields (snake_case names) whose templates must not be rendered before ``run``."""
+
+    def validated(self, config: Mapping[str, Any]) -> BaseModel:
+        """Return the rendered *config* as ``run`` takes it.
+
+        :raises NodeError: ``invalid_config``, with every problem; another attempt would not help.
+        """
+        try:
+            return self.spec.config_model.model_validate(config)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"config.{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+                for problem in error.errors(include_url=False, include_input=False)
+            )
+            raise NodeError(problems, code="invalid_config", retryable=False) from error

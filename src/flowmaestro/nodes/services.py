@@ -133,7 +133,7 @@ class Services:
                 code="missing_dependency",
                 retryable=False,
             ) from error
-        return AsyncOpenAI(
+        client = AsyncOpenAI(
             # The client insists on a key, also for an endpoint that asks for none.
             api_key=provider.api_key or "none",
             base_url=provider.base_url or "https://api.openai.com/v1",
@@ -142,6 +142,11 @@ class Services:
                 limits=self._limits(), trust_env=self._options.use_environment
             ),
         )
+        if name != DEFAULT_PROVIDER:
+            # From the environment, of an account at OpenAI: no other provider is to be told.
+            client.organization = client.project = None
+            client._custom_headers = {}  # no argument of the client's keeps it from reading them
+        return client
 
     def _limits(self) -> httpx2.Limits:
         import httpx2

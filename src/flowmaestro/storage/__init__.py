@@ -47,6 +47,7 @@ from flowmaestro.storage.models import (
 )
 from flowmaestro.storage.options import StorageOptions
 from flowmaestro.storage.storage import Storage
+from flowmaestro.storage.url import database_path
 from flowmaestro.storage.workflows import Workflows
 
 __all__ = [
@@ -90,5 +91,6 @@ __all__ = [
     "WorkflowExists",
     "WorkflowVersion",
     "Workflows",
+    "database_path",
     "lock_database",
 ]

@@ -135,12 +135,12 @@ class LogEnded(Conflict):
 
 
 class WorkflowExists(Conflict):
-    """The id is in use, perhaps by a deleted workflow or in another workspace."""
+    """The id is in use, or belongs to another workspace. Which one it is nobody is told."""
 
     def __init__(self, workflow_id: str) -> None:
         super().__init__(
-            f"The workflow id {workflow_id!r} is already taken (ids of deleted workflows stay "
-            "taken); choose another."
+            f"The workflow id {workflow_id!r} is already taken: choose another, or replace the "
+            "workflow if it is yours."
         )
         self.workflow_id = workflow_id
 

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flowmaestro.events import Status
+from flowmaestro.storage import retention
 from flowmaestro.storage.errors import (
     ExecutionExists,
     IdempotencyMismatch,
@@ -77,6 +78,16 @@ class Executions:
                 idempotency=idempotency,
                 lifetime_began=self._options.clock() - self._options.idempotency_lifetime,
             )
+        )
+
+    async def forget_idempotency_keys(self) -> None:
+        """Remove the idempotency keys past their lifetime, in small transactions.
+
+        Raises:
+            StorageUnavailable: it stopped half way; what it did stays done.
+        """
+        await retention.forget_idempotency_keys(
+            self._writer, self._options.clock() - self._options.idempotency_lifetime
         )
 
     async def get(self, execution_id: str, workspace: str | None = None) -> Execution:

@@ -134,8 +134,7 @@ class EventLog:
     async def trim(self, older_than: datetime | None, keep_last: int | None) -> int:
         """Remove events of finished executions, in small transactions between the appends.
 
-        A later read from before what is kept raises :class:`CursorExpired`. Idempotency records
-        past their lifetime are removed too. Executions' rows stay.
+        A later read from before what is kept raises :class:`CursorExpired`. Executions' rows stay.
 
         Args:
             older_than: Only of executions that finished before this moment; ``None``: of all.
@@ -154,9 +153,6 @@ class EventLog:
             raise ValueError("keep_last is a number of events: 0 or more")
         if older_than is None and keep_last is None:
             raise ValueError("to trim takes an age or a number of events to keep")
-        await retention.forget_idempotency_keys(
-            self._writer, self._options.clock() - self._options.idempotency_lifetime
-        )
         return await retention.trim(self._writer, self._readers, older_than, keep_last or 0)
 
 

@@ -21,7 +21,8 @@ from flowmaestro.storage.sqlite.writer import Writer
 class Workflows:
     """The workflows of every workspace. Made by :class:`~flowmaestro.storage.Storage`.
 
-    An id is taken for good: by every workspace, and after its workflow was deleted.
+    An id belongs to the workspace that used it first, for good: no other one can take it, and
+    there a workflow that was deleted comes back under it, as its next version.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class Workflows:
         input_schema: dict[str, Any] | None = None,
     ) -> Workflow:
         """Store a workflow as version 1; without an *id* it gets a new one.
+
+        With the id of a deleted workflow of the same workspace it is that one's next version.
 
         Raises:
             WorkflowExists: the id is taken.
@@ -69,8 +72,10 @@ class Workflows:
     ) -> Workflow:
         """Store the next version of a workflow. Executions keep the version they began with.
 
+        One that was deleted is there again.
+
         Raises:
-            UnknownWorkflow: there is none in this workspace, or it was deleted.
+            UnknownWorkflow: there never was one in this workspace.
         """
         return await self._writer.write(
             partial(
@@ -103,6 +108,16 @@ class Workflows:
             UnknownWorkflow: there is none in this workspace, or it was deleted.
         """
         return await self._readers.read(partial(_get, workspace=workspace, workflow_id=workflow_id))
+
+    async def require_replaceable(self, workspace: str, workflow_id: str) -> None:
+        """Check that :meth:`replace` would find a workflow, if a deleted one.
+
+        Raises:
+            UnknownWorkflow: there never was one in this workspace.
+        """
+        await self._readers.read(
+            partial(_newest_version, workspace=workspace, workflow_id=workflow_id)
+        )
 
     async def list(self, workspace: str, *, page: int = 1, per_page: int = 20) -> Page[Workflow]:
         """Return a page of a workspace's workflows, newest first; empty past the last page."""
@@ -144,6 +159,11 @@ def _is_there(workspace: str, workflow_id: str | None = None) -> sa.ColumnElemen
     return there if workflow_id is None else there & (workflows.c.id == workflow_id)
 
 
+def _belongs(workspace: str, workflow_id: str) -> sa.ColumnElement[bool]:
+    """The workflow of this id, if this workspace has it or had it."""
+    return (workflows.c.workspace == workspace) & (workflows.c.id == workflow_id)
+
+
 def _create(
     connection: sa.Connection,
     *,
@@ -154,6 +174,21 @@ def _create(
     input_schema: dict[str, Any] | None,
     now: datetime,
 ) -> Workflow:
+    deleted = connection.execute(
+        sa.select(workflows.c.id).where(
+            _belongs(workspace, workflow_id), workflows.c.deleted_at.is_not(None)
+        )
+    ).one_or_none()
+    if deleted is not None:
+        return _replace(
+            connection,
+            workspace=workspace,
+            workflow_id=workflow_id,
+            name=name,
+            document=document,
+            input_schema=input_schema,
+            now=now,
+        )
     try:
         connection.execute(
             sa.insert(workflows).values(
@@ -181,11 +216,11 @@ def _replace(
     input_schema: dict[str, Any] | None,
     now: datetime,
 ) -> Workflow:
-    version = _get(connection, workspace=workspace, workflow_id=workflow_id).version + 1
+    version = _newest_version(connection, workspace=workspace, workflow_id=workflow_id) + 1
     connection.execute(
         sa.update(workflows)
         .where(workflows.c.id == workflow_id)
-        .values(name=name, version=version, updated_at=now)
+        .values(name=name, version=version, updated_at=now, deleted_at=None)
     )
     _insert_version(connection, workflow_id, version, document, input_schema, now)
     return _get(connection, workspace=workspace, workflow_id=workflow_id)
@@ -224,6 +259,15 @@ def _get(connection: sa.Connection, *, workspace: str, workflow_id: str) -> Work
     if row is None:
         raise UnknownWorkflow(workflow_id)
     return _workflow(row)
+
+
+def _newest_version(connection: sa.Connection, *, workspace: str, workflow_id: str) -> int:
+    """Return the number of a workflow's newest version, also of a deleted one."""
+    query = sa.select(workflows.c.version).where(_belongs(workspace, workflow_id))
+    version = connection.execute(query).scalar_one_or_none()
+    if version is None:
+        raise UnknownWorkflow(workflow_id)
+    return int(version)
 
 
 def _ids(connection: sa.Connection, *, workspace: str) -> frozenset[str]:

@@ -302,3 +302,13 @@ async def test_a_failure_of_our_own_is_told_without_its_cause(
     monkeypatch.setattr(server.parts.storage.workflows, "list", broken)
     error = assert_error(await client.get("/v1/workflows"), "internal_error")
     assert "secret" not in error["message"]
+
+
+async def test_an_offer_to_speak_another_protocol_is_ignored(
+    client: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    for protocol in ("websocket", "h2c"):
+        headers = {"Connection": "Upgrade", "Upgrade": protocol}
+        assert (await client.get("/v1/executions", headers=headers)).status_code == 200
+    assert "pgrade" not in caplog.text
+    assert "pip install" not in caplog.text

@@ -2,20 +2,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, get_args
 
 import httpx2
 import pytest
 from pydantic import TypeAdapter
+from starlette.types import ASGIApp
 
 from flowmaestro.api.errors import STATUS_OF_CODE
 from flowmaestro.events import EVENT_TYPES, LoggedEvent
 from flowmaestro.main import Settings, create_app
-from flowmaestro.storage import StorageUnavailable
+from flowmaestro.storage import Storage, StorageUnavailable
 from tests.support.api import assert_error, assert_meta, create, execute, finish, greeting
-from tests.support.server import LiveServer, database_url, live_server
+from tests.support.server import LiveServer, create_key, database_url, live_server
 
 
 @pytest.mark.parametrize("prefix", ["", "/api/v1", "/v1"])
@@ -108,7 +110,30 @@ async def test_retention_removes_old_events_and_says_so_to_late_readers(tmp_path
 
 
 async def test_it_runs_on_any_asgi_server_with_a_lifespan(tmp_path: Path) -> None:
-    app = create_app(Settings(database=database_url(tmp_path)))
+    async with embedded(create_app(Settings(database=database_url(tmp_path)))) as anonymous:
+        assert (await anonymous.get("/readyz")).status_code == 200
+
+
+async def test_the_embedded_server_has_the_secrets_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWMAESTRO_DATABASE", database_url(tmp_path))
+    monkeypatch.setenv("FLOWMAESTRO_SECRET_TOKEN", "hunter2hunter2")
+    async with embedded(create_app()) as client:
+        async with await Storage.open(database_url(tmp_path)) as storage:
+            client.headers["X-API-Key"] = (await create_key(storage))[0]
+        length = "{{ secrets.TOKEN | length }}"
+        definition = {
+            "name": "n",
+            "nodes": {"a": {"type": "transform", "config": {"value": length}}},
+        }
+        execution = await finish(client, await execute(client, await create(client, definition)))
+    assert execution["outputs"] == {"a": {"value": 14}}, execution
+
+
+@asynccontextmanager
+async def embedded(app: ASGIApp) -> AsyncIterator[httpx2.AsyncClient]:
+    """Run *app* under no server at all, and yield a client of it."""
     incoming: asyncio.Queue[Any] = asyncio.Queue()
     outgoing: asyncio.Queue[Any] = asyncio.Queue()
 
@@ -119,8 +144,8 @@ async def test_it_runs_on_any_asgi_server_with_a_lifespan(tmp_path: Path) -> Non
     await incoming.put({"type": "lifespan.startup"})
     assert await outgoing.get() == {"type": "lifespan.startup.complete"}
     transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as anonymous:
-        assert (await anonymous.get("/readyz")).status_code == 200
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
     await incoming.put({"type": "lifespan.shutdown"})
     assert await outgoing.get() == {"type": "lifespan.shutdown.complete"}
     await lifespan

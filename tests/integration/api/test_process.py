@@ -92,7 +92,7 @@ async def test_a_second_server_on_the_same_database_says_so_and_stops(tmp_path: 
         second = ServerProcess(tmp_path)
         second.launch()
         assert second.wait() == 1
-        lines = [line for line in first.log.splitlines() if line.startswith("flowmaestro: ")]
+        lines = [line for line in first.log.splitlines() if line.startswith("error: ")]
         assert len(lines) == 1
         assert "another FlowMaestro server is using it" in lines[0]
         async with await sse_client(first, await first.new_key()) as client:
@@ -116,7 +116,7 @@ async def test_what_keeps_it_from_starting_is_one_line(
     server.launch()
     assert server.wait() == 1
     (line,) = server.log.splitlines()
-    assert line.startswith("flowmaestro: ")
+    assert line.startswith("error: ")
     assert says in line
     assert "hunter22" not in line
 

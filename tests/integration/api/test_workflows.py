@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx2
@@ -15,6 +16,7 @@ from tests.support.api import (
     greeting,
     waiting,
 )
+from tests.support.server import LiveServer
 
 GREETING_YAML = """
 name: Greeting
@@ -56,11 +58,43 @@ async def test_a_workflow_is_created_read_replaced_and_deleted(
     assert "X-Request-Id" in deleted.headers
     for response in (
         await client.get(path),
-        await client.put(path, json=greeting()),
         await client.delete(path),
         await client.post(f"{path}/execute", json={}),
     ):
         assert_error(response, "resource_not_found")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_a_deleted_workflow_comes_back_and_old_executions_keep_their_version(
+    client: httpx2.AsyncClient, method: str
+) -> None:
+    await create(client, greeting(id="mine"))
+    execution_id = await execute(client, "mine", name="Ada")
+    await client.delete("/v1/workflows/mine")
+    path = "/v1/workflows" if method == "POST" else "/v1/workflows/mine"
+    back = await client.request(method, path, json=waiting(1, id="mine"))
+    assert back.status_code == (201 if method == "POST" else 200), back.text
+    assert back.json()["data"]["version"] == 2
+    assert (await finish(client, execution_id))["outputs"] == {"greeting": "Hello, Ada!"}
+    again = await finish(client, await execute(client, "mine"))
+    assert again["outputs"] == {"wait": {"duration_ms": 1}}
+
+
+async def test_a_deleted_workflow_of_another_workspace_cannot_be_told_from_any_taken_id(
+    server: LiveServer, client: httpx2.AsyncClient
+) -> None:
+    await create(client, greeting(id="here"))
+    await create(client, greeting(id="gone"))
+    await client.delete("/v1/workflows/gone")
+    async with server.client(await server.new_key(workspace="other")) as other:
+        answers = []
+        for workflow_id in ("here", "gone"):
+            refused = await other.post("/v1/workflows", json=greeting(id=workflow_id))
+            error = assert_error(refused, "validation_error")
+            answers.append(json.dumps(error).replace(workflow_id, "ID"))
+            replaced = await other.put(f"/v1/workflows/{workflow_id}", json=greeting())
+            assert_error(replaced, "resource_not_found")
+    assert answers[0] == answers[1]
 
 
 async def test_a_caller_may_choose_the_id_once(client: httpx2.AsyncClient) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,3 +43,28 @@ def run(tmp_path: Path, command_environment: dict[str, str]) -> Run:
         )
 
     return run_command
+
+
+def on_a_terminal(arguments: list[str], environment: dict[str, Any]) -> tuple[str, int]:
+    """Run a command on a terminal; return all that it wrote there, and its exit code."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from flowmaestro.cli import main; main()", *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**environment, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
+    )
+    os.close(theirs)
+    written = b""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # what a terminal says when nobody is left at its other end
+            break
+        if not piece:
+            break
+        written += piece
+    os.close(ours)
+    return written.decode(errors="replace"), process.wait(60)

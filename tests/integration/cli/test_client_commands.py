@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from flowmaestro.events import LoggedEvent, decode_event
-from tests.integration.cli.conftest import Run
+from tests.integration.cli.conftest import Run, on_a_terminal
 from tests.support.recorded_events import cancelled, failed, frames, opening, short_log, started
 from tests.support.scripted_server import (
     Answer,
@@ -137,6 +133,18 @@ def test_executions_list_is_tab_separated_in_a_pipe(run: Run) -> None:
     ]
     assert server.requests[0].query["status"] == "completed"
     assert json.loads(as_json.stdout)["id"] == "exec_01jx"
+
+
+@pytest.mark.parametrize(
+    ("options", "body"), [((), None), (("--reason", "not needed"), {"reason": "not needed"})]
+)
+def test_executions_cancel_gives_the_reason(
+    run: Run, options: tuple[str, ...], body: dict[str, str] | None
+) -> None:
+    with scripted_server(success(EXECUTION)) as server:
+        result = run("executions", "cancel", "exec_01jx", *options, url=server.url)
+    assert result.returncode == 0, result.stderr
+    assert (server.requests[0].json if server.requests[0].body else None) == body
 
 
 def test_executions_get_and_cancel(run: Run) -> None:
@@ -317,34 +325,9 @@ def test_ctrl_c_exits_with_130_and_no_traceback(command_environment: dict[str, s
 
 def test_a_terminal_gets_the_live_view(command_environment: dict[str, str]) -> None:
     with scripted_server(whole(LOG)) as server:
-        screen, code = _on_a_terminal(
+        screen, code = on_a_terminal(
             ["watch", "exec_01jx"], {**command_environment, "FLOWMAESTRO_BASE_URL": server.url}
         )
     assert code == 0
     for shown in ("Greet", "completed", "✓", "100%", "Grüße"):
         assert shown in screen
-
-
-def _on_a_terminal(arguments: list[str], environment: dict[str, Any]) -> tuple[str, int]:
-    """Run a command on a terminal; return all that it wrote there, and its exit code."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from flowmaestro.cli import main; main()", *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**environment, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
-    )
-    os.close(theirs)
-    written = b""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            piece = os.read(ours, 65536)
-        except OSError:  # what a terminal says when nobody is left at its other end
-            break
-        if not piece:
-            break
-        written += piece
-    os.close(ours)
-    return written.decode(errors="replace"), process.wait(60)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flowmaestro.api.keys import hash_key, key_environment
+from flowmaestro.api.keys import BUNDLES, hash_key, key_environment
 from flowmaestro.storage import Storage
-from tests.integration.cli.conftest import Run
+from tests.integration.cli.conftest import Run, on_a_terminal
 
 
 def test_create_prints_the_key_alone_and_stores_its_hash(run: Run, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_list_and_revoke(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--name", "x"), "--bundle"),
+        (("--name", "x", "--scopes", ","), "--bundle"),
         (("--name", "x", "--scopes", "executions:rea"), "'executions:rea'"),
         (("--name", "x", "--bundle", "all"), "read-only"),
         (("--name", "x", "--bundle", "read-only", "--expires-in", "soon"), "30d"),
@@ -74,10 +74,41 @@ def test_a_wrong_create_says_what_is_right(
     assert list(tmp_path.glob("*.db")) == []
 
 
+async def test_without_a_choice_a_key_may_run_and_watch_workflows(run: Run, tmp_path: Path) -> None:
+    result = run("keys", "create", "--name", "x", "--database", "keys.db")
+    assert (result.returncode, result.stderr) == (0, "")
+    async with await Storage.open(str(tmp_path / "keys.db")) as storage:
+        stored = await storage.keys.find(hash_key(result.stdout.strip()))
+    assert stored is not None
+    assert stored.scopes == BUNDLES["workflow-executor"]
+
+
+def test_on_a_terminal_it_says_what_it_chose(
+    command_environment: dict[str, str], tmp_path: Path
+) -> None:
+    create = ["keys", "create", "--name", "x", "--database", str(tmp_path / "keys.db")]
+    screen, code = on_a_terminal(create, command_environment)
+    assert code == 0
+    assert "workflow-executor" in screen
+    screen, code = on_a_terminal([*create, "--bundle", "read-only"], command_environment)
+    assert code == 0
+    assert len(screen.split()) == 1
+
+
 def test_revoking_a_key_that_is_not_there(run: Run) -> None:
+    run("keys", "create", "--name", "x")
     result = run("keys", "revoke", "key_none")
     assert result.returncode == 1
     assert "key_none" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("revoke", "key_none")])
+def test_only_create_makes_a_database(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    result = run("keys", *arguments, "--database", "nowhere.db")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"error: there is no database at {tmp_path / 'nowhere.db'} (")
+    assert len(result.stderr.splitlines()) == 1
+    assert list(tmp_path.glob("nowhere*")) == []
 
 
 def test_a_file_that_is_no_database(run: Run, tmp_path: Path) -> None:

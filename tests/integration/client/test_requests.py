@@ -137,8 +137,11 @@ def test_a_cancel_that_may_have_been_carried_out_is_not_repeated(shell: Shell) -
 def test_cancel(shell: Shell) -> None:
     with scripted_server(success(EXECUTION)) as server:
         execution = shell.call(server.url, lambda client: client.executions.cancel("exec_1"))
+        shell.call(server.url, lambda client: client.executions.cancel("exec_1", reason="late"))
     assert execution.status == "cancelled"
     assert execution.ended
+    assert server.requests[0].body == b""
+    assert server.requests[1].json == {"reason": "late"}
 
 
 def test_listing_goes_on_through_all_pages_without_repeats(shell: Shell) -> None:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from flowmaestro.nodes import NodeError, Services
 from flowmaestro.nodes.builtin.http import HttpConfig, make_http
+from flowmaestro.nodes.testing import run_node
 from tests.support.http_server import (
     ReceivedRequest,
     hang,
@@ -22,7 +23,6 @@ from tests.support.http_server import (
     json_response,
     response,
 )
-from tests.support.node_runs import run_node
 
 
 async def fetch(services: Services, url: str, **config: Any) -> dict[str, Any]:

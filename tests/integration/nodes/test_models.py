@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from flowmaestro.nodes import HttpOptions, NodeError, Provider, Registry, Routed, Services
+from flowmaestro.nodes.testing import run_node
 from tests.support.http_server import json_response, response
 from tests.support.model_server import (
     USAGE,
@@ -23,7 +24,6 @@ from tests.support.model_server import (
     completion,
     model_server,
 )
-from tests.support.node_runs import run_node
 
 ROUTES = [
     {"value": "billing", "label": "Money", "description": "invoices and refunds"},
@@ -309,3 +309,21 @@ def test_two_routes_of_one_name_are_refused(registry: Registry) -> None:
 async def test_outputs_are_json(registry: Registry) -> None:
     outputs = await chat(registry)
     assert json.loads(json.dumps(outputs)) == outputs
+
+
+@pytest.mark.parametrize("provider", [None, "local"])
+async def test_only_the_default_provider_is_told_of_the_account_in_the_environment(
+    registry: Registry,
+    model: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+    provider: str | None,
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-secret")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Team: secret\nX-Other: secret")
+    await chat(registry, provider=provider)
+    headers = model.requests[0].headers
+    told = {"openai-organization", "openai-project", "x-team", "x-other"}
+    assert told & set(headers) == (told if provider is None else set())
+    assert ("secret" in str(headers)) == (provider is None)
+    assert headers["authorization"].startswith("Bearer ")

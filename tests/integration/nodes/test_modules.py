@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flowmaestro.nodes import NodeModuleError, Registry, Services
-from tests.support.node_runs import run_node
+from flowmaestro.nodes.testing import run_node
 
 GREETER = """
 from __future__ import annotations

@@ -40,7 +40,7 @@ async def test_concurrent_replacements_each_get_a_version(storage: Storage) -> N
     assert sorted(workflow.version for workflow in workflows) == list(range(2, 12))
 
 
-async def test_an_id_is_taken_for_good(storage: Storage) -> None:
+async def test_an_id_belongs_to_the_workspace_that_used_it_first(storage: Storage) -> None:
     await storage.workflows.create("ws", {}, name="one", id="mine")
     with pytest.raises(WorkflowExists, match="mine"):
         await storage.workflows.create("ws", {}, name="one", id="mine")
@@ -48,7 +48,41 @@ async def test_an_id_is_taken_for_good(storage: Storage) -> None:
         await storage.workflows.create("another", {}, name="one", id="mine")
     await storage.workflows.delete("ws", "mine")
     with pytest.raises(WorkflowExists):
+        await storage.workflows.create("another", {}, name="one", id="mine")
+    with pytest.raises(UnknownWorkflow):
+        await storage.workflows.replace("another", "mine", {}, name="one")
+
+
+@pytest.mark.parametrize("by_creating", [True, False])
+async def test_a_deleted_workflow_comes_back_as_its_next_version(
+    storage: Storage, by_creating: bool
+) -> None:
+    await storage.workflows.create("ws", {"v": 1}, name="one", id="mine")
+    await storage.workflows.delete("ws", "mine")
+    await storage.workflows.require_replaceable("ws", "mine")
+    if by_creating:
+        back = await storage.workflows.create("ws", {"v": 2}, name="two", id="mine")
+    else:
+        back = await storage.workflows.replace("ws", "mine", {"v": 2}, name="two")
+    assert (back.version, back.name, back.document) == (2, "two", {"v": 2})
+    assert await storage.workflows.get("ws", "mine") == back
+    assert await storage.workflows.ids("ws") == {"mine"}
+    assert (await storage.workflows.version("mine", 1)).document == {"v": 1}
+    with pytest.raises(WorkflowExists):
         await storage.workflows.create("ws", {}, name="one", id="mine")
+
+
+async def test_of_many_that_bring_a_workflow_back_by_creating_it_one_does(
+    storage: Storage,
+) -> None:
+    await storage.workflows.create("ws", {}, name="one", id="mine")
+    await storage.workflows.delete("ws", "mine")
+    outcomes = await asyncio.gather(
+        *(storage.workflows.create("ws", {"n": n}, name="one", id="mine") for n in range(5)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(outcome, WorkflowExists) for outcome in outcomes) == 4
+    assert (await storage.workflows.get("ws", "mine")).version == 2
 
 
 async def test_a_deleted_workflow_is_gone_but_its_versions_stay(storage: Storage) -> None:
@@ -56,7 +90,6 @@ async def test_a_deleted_workflow_is_gone_but_its_versions_stay(storage: Storage
     await storage.workflows.delete("ws", "mine")
     for call in (
         storage.workflows.get("ws", "mine"),
-        storage.workflows.replace("ws", "mine", {}, name="one"),
         storage.workflows.delete("ws", "mine"),
     ):
         with pytest.raises(UnknownWorkflow):
@@ -69,6 +102,7 @@ async def test_another_workspaces_workflow_is_unknown(storage: Storage) -> None:
     await storage.workflows.create("theirs", {}, name="one", id="mine")
     for call in (
         storage.workflows.get("ours", "mine"),
+        storage.workflows.require_replaceable("ours", "mine"),
         storage.workflows.replace("ours", "mine", {}, name="one"),
         storage.workflows.delete("ours", "mine"),
     ):

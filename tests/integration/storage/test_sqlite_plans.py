@@ -48,6 +48,7 @@ async def use_everything(storage: Storage) -> None:
     await storage.workflows.get("ws", "wf_1")
     await storage.workflows.list("ws")
     await storage.workflows.ids("ws")
+    await storage.workflows.require_replaceable("ws", "wf_1")
     await storage.workflows.version("wf_1", 1)
     idempotency = Idempotency("key", "one")
     log = (await create_execution(storage, idempotency=idempotency)).id
@@ -69,6 +70,7 @@ async def use_everything(storage: Storage) -> None:
     await storage.executions.count_unfinished()
     await storage.executions.definitions(log)
     await storage.log.trim(MOMENT.replace(year=2100), 1)
+    await storage.executions.forget_idempotency_keys()
     key = await storage.keys.create(
         NewKey("n", "ws", "live", frozenset(), key_hash="h", prefix="p", created_at=MOMENT)
     )

@@ -57,11 +57,36 @@ def test_a_bad_setting_is_one_line_that_names_the_variable_and_what_is_allowed(
 def test_secrets_come_from_an_object_and_from_single_variables(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("FLOWMAESTRO_SECRETS", '{"A": "one", "B": "two"}')
-    monkeypatch.setenv("FLOWMAESTRO_SECRET_B", "three")
+    monkeypatch.setenv("FLOWMAESTRO_SECRETS", '{"A": "one-secret", "B": "two-secrets"}')
+    monkeypatch.setenv("FLOWMAESTRO_SECRET_B", "three-secrets")
     settings = load_settings()
     secrets = {name: value.get_secret_value() for name, value in settings.secrets.items()}
-    assert secrets == {"A": "one", "B": "three"}
+    assert secrets == {"A": "one-secret", "B": "three-secrets"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("FLOWMAESTRO_SECRET_PIN", "1234567", "FLOWMAESTRO_SECRET_PIN"),
+        ("FLOWMAESTRO_SECRETS", '{"PIN": "1234567"}', "FLOWMAESTRO_SECRETS: PIN"),
+        ("FLOWMAESTRO_SECRETS", '{"PIN": ""}', "FLOWMAESTRO_SECRETS: PIN"),
+    ],
+)
+def test_a_secret_too_short_to_be_redacted_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, named: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings()
+    assert str(caught.value) == (
+        f"{named}: a secret must have at least 8 characters, "
+        "since it is redacted wherever it appears"
+    )
+
+
+def test_an_empty_secret_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWMAESTRO_SECRET_PIN", "")
+    assert load_settings().secrets == {}
 
 
 @pytest.mark.parametrize(

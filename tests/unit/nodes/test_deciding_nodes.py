@@ -13,7 +13,7 @@ from flowmaestro.nodes import NodeError, Routed
 from flowmaestro.nodes.builtin.conditional import CONDITIONAL
 from flowmaestro.nodes.builtin.switch import SWITCH, handles
 from flowmaestro.nodes.comparison import equal, is_true, loosely_equal
-from tests.support.node_runs import make_context, run_node
+from flowmaestro.nodes.testing import RecordingContext, run_node
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -102,8 +102,8 @@ async def test_an_expression_is_evaluated_among_the_node_s_names() -> None:
         asked.append(expression)
         return [1]
 
-    context = make_context(evaluator=evaluator)
-    result = await run_node(CONDITIONAL, {"expression": "items"}, context)
+    context = RecordingContext(evaluator=evaluator)
+    result = await run_node(CONDITIONAL, {"expression": "items"}, context=context)
     assert result == Routed("true", {"result": True})
     assert asked == ["items"]
 
@@ -111,8 +111,8 @@ async def test_an_expression_is_evaluated_among_the_node_s_names() -> None:
 async def test_an_expression_is_taken_raw_so_that_data_is_never_evaluated() -> None:
     assert CONDITIONAL.raw_fields == {"expression"}
     assert CONDITIONAL.spec.expression_fields == ("expression",)
-    context = make_context(evaluator=lambda expression: "1 == 1 or secrets.KEY")
-    result = await run_node(CONDITIONAL, {"expression": "{{ text }}"}, context)
+    context = RecordingContext(evaluator=lambda expression: "1 == 1 or secrets.KEY")
+    result = await run_node(CONDITIONAL, {"expression": "{{ text }}"}, context=context)
     assert result == Routed("true", {"result": True})
 
 

@@ -26,7 +26,7 @@ from flowmaestro.nodes import (
     function,
     node,
 )
-from tests.support.node_runs import RecordingReporter, make_context, run_node
+from flowmaestro.nodes.testing import Recorder, RecordingContext, run_node
 
 
 def module_with(**members: object) -> ModuleType:
@@ -56,13 +56,13 @@ async def sentiment(
 
 
 async def test_a_node_function_gets_its_config_and_the_context() -> None:
-    reporter = RecordingReporter()
+    context = RecordingContext()
     registry = registry_with(sentiment)
     config = {"text": "good", "minScore": "0.25"}
-    result = await run_node(registry["sentiment"], config, make_context(reporter=reporter))
+    result = await run_node(registry["sentiment"], config, context=context)
     assert result == {"score": 0.25, "length": 4}
-    assert reporter.percents == [50.0]
-    assert reporter.messages == [("debug", "judging")]
+    assert context.percents == [50.0]
+    assert context.messages == [("debug", "judging")]
 
 
 def test_type_hints_make_the_config_s_schema() -> None:
@@ -90,14 +90,13 @@ async def test_a_function_without_async_runs_in_a_thread() -> None:
         context.log("in a thread")
         return {"thread": threading.current_thread().name, "attempt": context.attempt}
 
-    reporter = RecordingReporter()
-    context = make_context(reporter=reporter, attempt=3)
-    result = await run_node(registry_with(where)["where"], {}, context)
+    context = RecordingContext(attempt=3)
+    result = await run_node(registry_with(where)["where"], {}, context=context)
     assert isinstance(result, dict)
     assert result["thread"] != threading.current_thread().name
     assert result["attempt"] == 3
-    assert reporter.percents == [30.0]
-    assert reporter.messages == [("info", "in a thread")]
+    assert context.percents == [30.0]
+    assert context.messages == [("info", "in a thread")]
 
 
 async def test_a_cancelled_thread_is_told_at_its_next_progress_and_says_nothing_more() -> None:
@@ -116,34 +115,40 @@ async def test_a_cancelled_thread_is_told_at_its_next_progress_and_says_nothing_
             seen.append(error.code)
         ended.set()
 
-    reporter = RecordingReporter()
+    reported = asyncio.Event()
+
+    class Announcing(Recorder):
+        async def progress(self, percent: float) -> None:
+            await super().progress(percent)
+            reported.set()
+
+    context = RecordingContext(reporter=Announcing())
     running = asyncio.ensure_future(
-        run_node(registry_with(stubborn)["stubborn"], {}, make_context(reporter=reporter))
+        run_node(registry_with(stubborn)["stubborn"], {}, context=context)
     )
-    await reporter.reported.wait()
+    await reported.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     may_go_on.set()
     assert await asyncio.to_thread(ended.wait, 10)
     assert seen == [True, "cancelled"]
-    assert reporter.percents == [1.0]
-    assert reporter.messages == []
+    assert context.percents == [1.0]
+    assert context.messages == []
 
 
 async def test_progress_is_clipped_and_must_be_a_number() -> None:
-    reporter = RecordingReporter()
-    context = make_context(reporter=reporter)
+    context = RecordingContext()
     for percent in (-5, 250, 33.3):
         await context.progress(percent)
-    assert reporter.percents == [0.0, 100.0, 33.3]
+    assert context.percents == [0.0, 100.0, 33.3]
     with pytest.raises(ValueError, match="NaN"):
         await context.progress(float("nan"))
 
 
 def test_the_idempotency_key_stays_over_attempts() -> None:
-    keys = {make_context(attempt=attempt).idempotency_key for attempt in (1, 2)}
-    assert keys == {"exec_1:work"}
+    keys = {RecordingContext(attempt=attempt).idempotency_key for attempt in (1, 2)}
+    assert keys == {"exec_test:node"}
 
 
 class Answer(BaseModel):
@@ -325,7 +330,7 @@ async def test_the_python_node_calls_registered_functions() -> None:
     config = {"function": "add", "arguments": {"left": "4", "right": 2}}
     assert await run_node(python, config) == {"value": 6}
     assert await run_node(python, {"function": "add", "arguments": {"left": 4}}) == {"value": 5}
-    assert await run_node(python, {"function": "whoami"}) == {"value": "work"}
+    assert await run_node(python, {"function": "whoami"}) == {"value": "node"}
 
 
 @pytest.mark.parametrize(

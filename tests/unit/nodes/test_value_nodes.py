@@ -16,7 +16,7 @@ from flowmaestro.nodes.builtin.transform import TRANSFORM
 from flowmaestro.nodes.builtin.wait import WAIT
 from flowmaestro.nodes.builtin.workflow import WORKFLOW
 from flowmaestro.nodes.node_type import NodeType
-from tests.support.node_runs import make_context, run_node
+from flowmaestro.nodes.testing import run_node
 
 BODY = {"nodes": {"a": {"type": "transform", "config": {"value": 1}}}, "edges": []}
 
@@ -28,8 +28,8 @@ def problems(node_type: NodeType, config: dict[str, Any]) -> dict[str, str]:
 
 
 async def test_input_gives_the_value_of_the_execution_s_input() -> None:
-    context = make_context(inputs={"city": "Rome"})
-    assert await run_node(INPUT, {"input_name": "city"}, context) == {"value": "Rome"}
+    result = await run_node(INPUT, {"input_name": "city"}, inputs={"city": "Rome"})
+    assert result == {"value": "Rome"}
 
 
 async def test_input_that_is_not_given_takes_its_default_even_null() -> None:
@@ -63,10 +63,10 @@ async def test_input_checks_the_json_type(
 ) -> None:
     config = {"input_name": "x", "input_type": input_type}
     for value in fits:
-        assert await run_node(INPUT, config, make_context(inputs={"x": value})) == {"value": value}
+        assert await run_node(INPUT, config, inputs={"x": value}) == {"value": value}
     for value in does_not:
         with pytest.raises(NodeError, match=f"must be of type {input_type}") as caught:
-            await run_node(INPUT, config, make_context(inputs={"x": value}))
+            await run_node(INPUT, config, inputs={"x": value})
         assert (caught.value.code, caught.value.retryable) == ("invalid_input", False)
 
 

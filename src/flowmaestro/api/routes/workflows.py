@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -36,6 +36,7 @@ from flowmaestro.api.services import ApiServices
 from flowmaestro.engine.errors import EngineStopping
 from flowmaestro.storage import Idempotency
 from flowmaestro.workflow import input_schema, to_document, validate
+from flowmaestro.workflow.catalog import Catalog
 
 _WORKFLOW_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
@@ -87,7 +88,8 @@ async def get_workflow(
 
 
 async def create_workflow(request: Request, caller: WorkflowWriter, services: Services) -> Response:
-    """Check a definition whole and store it as version 1."""
+    """Check a definition whole and store it as version 1; with the id of a workflow that was
+    deleted, as that one's next version."""
     checked = await _checked_definition(request, services, caller.workspace)
     workflow = await services.storage.workflows.create(
         caller.workspace,
@@ -103,9 +105,9 @@ async def replace_workflow(
     request: Request, caller: WorkflowWriter, services: Services, workflow_id: str
 ) -> Response:
     """Check a definition whole and store it as the next version. Executions that exist keep the
-    version they began with."""
+    version they began with. A workflow that was deleted is there again."""
     # An unknown id is the answer whatever the body is, and costs no validation.
-    await services.storage.workflows.get(caller.workspace, workflow_id)
+    await services.storage.workflows.require_replaceable(caller.workspace, workflow_id)
     checked = await _checked_definition(request, services, caller.workspace)
     if checked.id not in (None, workflow_id):
         raise invalid_field(
@@ -169,9 +171,16 @@ async def _checked_definition(
     document = {name: value for name, value in body.items() if name != "id"}
     known_workflows = await services.storage.workflows.ids(workspace)
     # Outside the event loop's thread: the largest definitions take long enough to be felt.
-    definition = await asyncio.to_thread(
-        validate, document, services.catalog, known_workflows=known_workflows
-    )
+    return await asyncio.to_thread(_check, document, workflow_id, services.catalog, known_workflows)
+
+
+def _check(
+    document: dict[str, Any],
+    workflow_id: str | None,
+    catalog: Catalog,
+    known_workflows: Collection[str],
+) -> CheckedDefinition:
+    definition = validate(document, catalog, known_workflows=known_workflows)
     return CheckedDefinition(
         id=workflow_id,
         name=definition.name,

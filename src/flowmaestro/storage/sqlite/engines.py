@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from flowmaestro.storage.options import StorageOptions
 
+LOCK_POLL_SECONDS = 0.01
 _to_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
 
 
@@ -33,7 +35,7 @@ def writing_engine(path: Path, options: StorageOptions) -> sa.Engine:
         connection.isolation_level = None
         # WAL: readers and the writer do not wait for each other. FULL: a commit is on the disk
         # when it returns, also after a power cut.
-        connection.execute("PRAGMA journal_mode = WAL")
+        _enter_wal(connection, options.busy_timeout_ms / 1000)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         # Every so many pages (32 MiB) the WAL goes into the database. At SQLite's own 1,000 the
@@ -75,3 +77,20 @@ def reading_engine(path: Path, options: StorageOptions) -> sa.Engine:
 def snapshot(connection: sa.Connection) -> None:
     """Let the statements that follow on a reader's *connection* see one and the same state."""
     connection.exec_driver_sql("BEGIN")
+
+
+def _enter_wal(connection: sqlite3.Connection, timeout_seconds: float) -> None:
+    """Set the database to WAL, which stays so in the file.
+
+    SQLite does not wait for another process's lock here, as it does elsewhere: two that create one
+    database at once would meet.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(LOCK_POLL_SECONDS)
