@@ -32,11 +32,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from flowmaestro.api.stream import stream_events
+from flowmaestro.api.stream import Asker, stream_events
 from flowmaestro.api.stream.protocol import StreamingHttpProtocol
 from flowmaestro.events import ExecutionCompleted, LoggedEvent, NodeStarted
 from flowmaestro.storage import LogEntry, NewExecution, Storage
-from flowmaestro.streaming import Hub
+from flowmaestro.streaming import Hub, Lane
 
 EXECUTION_ID = "exec_replay"
 READ_BYTES = 128 * 1024
@@ -46,6 +46,7 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 @dataclass(frozen=True)
 class Services:
     hub: Hub
+    lane: Lane
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -106,11 +107,11 @@ def the_end() -> LoggedEvent:
 async def serve(database: Path, copy: Path, listener: socket.socket) -> None:
     """Serve ``/log``, ``/file`` and ``/usage`` until killed."""
     storage = await Storage.open(f"sqlite:///{database}")
-    services = Services(Hub(storage.log))
+    hub = Hub(storage.log)
+    services = Services(hub, Lane(hub))
 
     async def log(request: Request) -> Response:
-        execution = await storage.executions.get(EXECUTION_ID)
-        return await stream_events(request, execution, services)
+        return await stream_events(request, EXECUTION_ID, Asker("default", "key_1"), services)
 
     async def file(_: Request) -> Response:
         return StreamingResponse(read_file(copy), media_type="text/event-stream")

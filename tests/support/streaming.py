@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +14,26 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flowmaestro.api.errors import ApiError
 from flowmaestro.api.responses import failure
-from flowmaestro.api.stream import stream_events
+from flowmaestro.api.stream import Asker, stream_events
 from flowmaestro.events import ExecutionCompleted, LoggedEvent, NodeLog, NodeStarted
 from flowmaestro.storage import LogEntry, NewExecution, Storage
-from flowmaestro.streaming import Hub, StreamingOptions
+from flowmaestro.streaming import (
+    SERVER_SENT_EVENTS,
+    Hub,
+    Lane,
+    Reader,
+    StreamingOptions,
+    View,
+    visible_types,
+)
 from tests.support.asgi_server import RunningServer, serving
+
+OpenStage = Callable[..., AbstractAsyncContextManager["Stage"]]
+"""Opens a stage: :func:`stage` with its folder and its way given."""
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 PATIENCE_SECONDS = 10.0
@@ -142,16 +154,17 @@ async def create_execution(storage: Storage, execution_id: str) -> None:
 @dataclass
 class Services:
     hub: Hub
+    lane: Lane
     clock: Callable[[], datetime] = field(default=lambda: MOMENT)
 
 
 def streaming_app(storage: Storage, hub: Hub) -> Starlette:
     """Return an application that serves ``/{execution_id}``: its events."""
-    services = Services(hub)
+    services = Services(hub, Lane(hub))
 
     async def events(request: Request) -> Response:
-        execution = await storage.executions.get(request.path_params["execution_id"])
-        return await stream_events(request, execution, services)
+        execution_id = request.path_params["execution_id"]
+        return await stream_events(request, execution_id, Asker("default", "key_1"), services)
 
     async def on_api_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ApiError)
@@ -163,13 +176,35 @@ def streaming_app(storage: Storage, hub: Hub) -> Starlette:
     )
 
 
+async def follow(hub: Hub, execution_id: str) -> Reader:
+    """Return a reader from the first event on that a test writes for."""
+    topic = hub.follow(execution_id)
+    try:
+        await topic.head()
+        return Reader(hub, topic, View(SERVER_SENT_EVENTS, visible_types()), cursor=0)
+    finally:
+        topic.release()
+
+
+def without_takeover(app: ASGIApp) -> ASGIApp:
+    """Return *app* as a server without our extension would run it."""
+
+    async def plain(scope: Scope, receive: Receive, send: Send) -> None:
+        scope.pop("extensions", None)
+        await app(scope, receive, send)
+
+    return plain
+
+
 @asynccontextmanager
 async def stage(
-    folder: Path, options: StreamingOptions | None = None, **settings: Any
+    folder: Path, options: StreamingOptions | None = None, *, lane: bool, **settings: Any
 ) -> AsyncIterator[Stage]:
-    """Open a database in *folder* and serve its streams; *settings* are those of ``serving``."""
+    """Open a database in *folder* and serve its streams, on the lane or as ASGI messages;
+    *settings* are those of ``serving``."""
     async with await Storage.open(f"sqlite:///{folder / 'test.db'}") as storage:
         hub = Hub(storage.log, options)
-        async with serving(streaming_app(storage, hub), **settings) as server:
+        app: ASGIApp = streaming_app(storage, hub)
+        async with serving(app if lane else without_takeover(app), **settings) as server:
             yield Stage(storage, hub, server)
             hub.close()

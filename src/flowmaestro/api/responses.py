@@ -6,9 +6,9 @@ Success is ``{"data", "meta"}``, a page adds ``"pagination"``, failure is ``{"er
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import to_json
 from starlette.responses import Response
@@ -20,12 +20,21 @@ from flowmaestro.events.models import format_timestamp
 JSON_MEDIA_TYPE = "application/json"
 REQUEST_ID_KEY = "flowmaestro.request_id"
 """Where the ASGI scope holds the request's id."""
+RECORD_KEY = "flowmaestro.record"
+"""Where the ASGI scope holds what is logged of the request when it is over."""
 
 
 def request_id(scope: Scope) -> str:
     """Return the id of the request that *scope* belongs to."""
     found = scope.get(REQUEST_ID_KEY)
     return found if isinstance(found, str) else "req_unknown"
+
+
+def when_over(scope: Scope) -> Callable[[], None]:
+    """Return what is to be called when the request of *scope* is over, which it then is not when
+    the application returns."""
+    record = scope.get(RECORD_KEY)
+    return (lambda: None) if record is None else cast(Callable[[], None], record.keep(scope))
 
 
 def meta(scope: Scope) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from starlette.requests import Request
 
 from flowmaestro.storage import Execution, Idempotency, Storage
-from flowmaestro.streaming import Hub
+from flowmaestro.streaming import Hub, Lane
 from flowmaestro.workflow.catalog import Catalog
 
 
@@ -74,6 +74,7 @@ class ApiServices:
     storage: Storage
     engine: Engine
     hub: Hub
+    lane: Lane
     catalog: Catalog
     options: ApiOptions = field(default_factory=ApiOptions)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)

@@ -18,7 +18,7 @@ from flowmaestro.main.parts import engine_options, load_registry, node_services
 from flowmaestro.main.retention import sweep_periodically
 from flowmaestro.main.settings import Settings, load_settings
 from flowmaestro.storage import Storage, StorageOptions, lock_database
-from flowmaestro.streaming import Hub, StreamingOptions
+from flowmaestro.streaming import Hub, Lane, StreamingOptions
 
 
 def _utc_now() -> datetime:
@@ -81,6 +81,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             storage=storage,
             engine=engine,
             hub=hub,
+            lane=Lane(hub),
             catalog=registry.catalog,
             options=_api_options(settings),
             lifecycle=lifecycle,

@@ -36,6 +36,11 @@ class HttpProtocol(StreamingHttpProtocol):
         super().connection_made(transport)
         self._head_timer = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self._give_up)
 
+    def connection_resumed(self, transport: asyncio.Transport, early: bytes) -> None:
+        super().connection_resumed(transport, early)
+        if not early:
+            self._stop_head_timer()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
         super().connection_lost(exc)

@@ -45,6 +45,8 @@ class LogHead:
     status: Status
     ended: bool
     """Whether the terminal event is in the log."""
+    workspace: str
+    """Whose execution it is."""
 
 
 @dataclass(frozen=True, slots=True)

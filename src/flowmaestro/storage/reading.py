@@ -23,7 +23,7 @@ WHERE id = ?1
 HEAD = """
 SELECT status, completed_at IS NOT NULL, trimmed_through,
        coalesce((SELECT max(number) FROM events WHERE events.log_id = executions.log_id),
-                trimmed_through)
+                trimmed_through), workspace
 FROM executions WHERE id = ?
 """
 _FIRST_ROWS = 32
@@ -68,5 +68,5 @@ def read_head(connection: sa.Connection, *, execution_id: str) -> LogHead:
     row = connection.exec_driver_sql(HEAD, (execution_id,)).one_or_none()
     if row is None:
         raise UnknownExecution(execution_id)
-    status, ended, trimmed_through, last_number = row
-    return LogHead(execution_id, last_number, trimmed_through, status, bool(ended))
+    status, ended, trimmed_through, last_number, workspace = row
+    return LogHead(execution_id, last_number, trimmed_through, status, bool(ended), workspace)

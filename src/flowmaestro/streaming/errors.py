@@ -3,8 +3,9 @@
 ::
 
     StreamingError
-    ├── HubClosed   the server is shutting down
-    └── LogGap      the log did not give the events that follow a cursor
+    ├── HubClosed        the server is shutting down
+    ├── LogGap           the log did not give the events that follow a cursor
+    └── TooManyStreams   as many are open as may be
 """
 
 from __future__ import annotations
@@ -32,3 +33,14 @@ class LogGap(StreamingError):
         super().__init__(f"After number {cursor} the log gave {what}.")
         self.cursor = cursor
         self.found = found
+
+
+class TooManyStreams(StreamingError):
+    """*limit* streams are open, of one owner or in all, and there may be no more."""
+
+    def __init__(self, limit: int, *, of_owner: bool) -> None:
+        super().__init__(
+            f"{limit} streams are open{' for this owner' if of_owner else ''} already."
+        )
+        self.limit = limit
+        self.of_owner = of_owner

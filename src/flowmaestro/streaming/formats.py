@@ -1,4 +1,4 @@
-"""What a stream looks like on the wire: server-sent events, or JSON lines."""
+"""What a stream looks like on the wire: server-sent events or JSON lines, framed or as they are."""
 
 from __future__ import annotations
 
@@ -59,5 +59,37 @@ class JsonLines:
         return b""
 
 
+class Framing(Protocol):
+    """How the transport below marks where a stream's parts, and the stream itself, end. Stateless,
+    as a format is."""
+
+    @property
+    def end(self) -> bytes:
+        """What comes after the last part."""
+
+    def wrap(self, body: bytes, /) -> bytes:
+        """Return a part that holds *body*, which is not empty."""
+
+
+class Unframed:
+    """The bytes as they are: whoever sends them frames them, or the end of the connection does."""
+
+    end: bytes = b""
+
+    def wrap(self, body: bytes, /) -> bytes:
+        return body
+
+
+class Chunked:
+    """HTTP/1.1's chunked transfer coding (RFC 9112 §7.1)."""
+
+    end: bytes = b"0\r\n\r\n"
+
+    def wrap(self, body: bytes, /) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(body), body)
+
+
 SERVER_SENT_EVENTS: Final[Format] = ServerSentEvents()
 JSON_LINES: Final[Format] = JsonLines()
+UNFRAMED: Final[Framing] = Unframed()
+CHUNKED: Final[Framing] = Chunked()

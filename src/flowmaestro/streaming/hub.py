@@ -1,31 +1,17 @@
-"""The hub: hears of every commit and hands it to those who follow that execution."""
+"""The hub: hears of every commit and brings it to those who follow that execution."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol
 
 from flowmaestro.storage import EventLog, LogRecord
+from flowmaestro.streaming.admission import Admission
 from flowmaestro.streaming.errors import HubClosed
 from flowmaestro.streaming.options import StreamingOptions
-from flowmaestro.streaming.views import Batch, Chunk, View
-
-
-class Member(Protocol):
-    """One who follows an execution."""
-
-    @property
-    def behind(self) -> bool:
-        """Whether it is being served from the log just now."""
-
-    def offer(self, batch: Batch, chunk: Chunk) -> None:
-        """Take a commit, of which *chunk* is what the member's view shows. It runs while the
-        commit's writer waits: no blocking, and no joining or leaving."""
-
-    def end(self) -> None:
-        """The server is shutting down: finish, then leave."""
+from flowmaestro.streaming.topic import Topic
 
 
 @dataclass(slots=True)
@@ -72,8 +58,9 @@ class Hub:
         self.log = log
         self.options = options or StreamingOptions()
         self.counters = StreamingCounters()
+        self.admission = Admission(self.options.max_streams, self.options.max_streams_per_owner)
         self._random = random or Random()  # noqa: S311 - it spreads load and guards nothing
-        self._topics: dict[str, dict[View, set[Member]]] = {}
+        self._topics: dict[str, Topic] = {}
         self._closed = False
         self._empty = asyncio.Event()
         self._empty.set()
@@ -84,48 +71,39 @@ class Hub:
         """Whether :meth:`close` was called."""
         return self._closed
 
-    def join(self, execution_id: str, view: View, member: Member) -> None:
-        """Offer *member* every commit of the execution from now on.
+    def follow(self, execution_id: str) -> Topic:
+        """Return the execution's topic, which the caller holds and must release.
 
         Raises:
             HubClosed: the server is shutting down.
         """
         if self._closed:
             raise HubClosed
-        self._topics.setdefault(execution_id, {}).setdefault(view, set()).add(member)
-        self._empty.clear()
-
-    def leave(self, execution_id: str, view: View, member: Member) -> None:
-        """Undo :meth:`join`. Doing it again changes nothing."""
-        topic = self._topics.get(execution_id, {})
-        members = topic.get(view, set())
-        members.discard(member)
-        if not members:
-            topic.pop(view, None)
-        if not topic:
-            self._topics.pop(execution_id, None)
-        if not self._topics:
-            self._empty.set()
+        topic = self._topics.get(execution_id)
+        if topic is None:
+            topic = self._topics[execution_id] = Topic(execution_id, self.log, self._drop)
+            self._empty.clear()
+        return topic.hold()
 
     def retry_ms(self) -> int:
         """Return how long one reader should wait before it reconnects: each gets another time."""
         return self._random.randint(self.options.min_retry_ms, self.options.max_retry_ms)
 
     def gauges(self) -> StreamingGauges:
-        """Return how things stand. It counts: one step for each reader."""
-        members = [
-            member
-            for topic in self._topics.values()
-            for group in topic.values()
-            for member in group
-        ]
+        """Return how things stand. It counts: one step for each member of each topic."""
+        members = [member for topic in self._topics.values() for member in topic.members]
+        readers = sum(member.readers for member in members)
         behind = sum(member.behind for member in members)
         return StreamingGauges(
             topics=len(self._topics),
-            subscriptions=len(members),
-            level=len(members) - behind,
+            subscriptions=readers,
+            level=readers - behind,
             behind=behind,
         )
+
+    def end_streams_of(self, owners: Collection[str]) -> None:
+        """End every stream of these *owners* on a whole frame, as at shutdown."""
+        self._end(owners)
 
     def close(self) -> None:
         """End every stream, each on a whole frame, and open no more. Repeating it does nothing.
@@ -137,21 +115,23 @@ class Hub:
             return
         self._closed = True
         self._stop_listening()
-        for topic in tuple(self._topics.values()):
-            for members in tuple(topic.values()):
-                for member in tuple(members):
-                    member.end()
+        self._end(None)
 
     async def wait_empty(self) -> None:
         """Return when nobody follows anything. Cancelling it changes nothing."""
         await self._empty.wait()
 
+    def _end(self, owners: Collection[str] | None) -> None:
+        for topic in tuple(self._topics.values()):
+            for member in tuple(topic.members):
+                member.end(owners)
+
+    def _drop(self, topic: Topic) -> None:
+        del self._topics[topic.execution_id]
+        if not self._topics:
+            self._empty.set()
+
     def _publish(self, execution_id: str, records: list[LogRecord]) -> None:
         topic = self._topics.get(execution_id)
-        if topic is None or not records:
-            return
-        batch = Batch(records)
-        for view, members in topic.items():
-            chunk = batch.chunk(view)
-            for member in members:
-                member.offer(batch, chunk)
+        if topic is not None and records:
+            topic.publish(records)

@@ -24,6 +24,10 @@ class StreamingOptions:
     max_retry_ms: int = 3_000
     """Readers are told to reconnect after a random time between these two, so that they do not
     all come back at one moment."""
+    max_streams: int | None = None
+    """The most streams that may be open; ``None``: any number."""
+    max_streams_per_owner: int | None = None
+    """The most streams that one owner may have open; ``None``: any number."""
     closing_grace_seconds: float = 2.0
     """How long a reader that takes nothing can hold up the end of its stream at shutdown."""
 
@@ -32,5 +36,8 @@ class StreamingOptions:
             raise ValueError("heartbeat_seconds and stalled_reader_seconds must be above 0")
         if min(self.buffer_bytes, self.page_records, self.page_bytes) < 1:
             raise ValueError("buffer_bytes, page_records and page_bytes must be 1 or more")
+        for limit in (self.max_streams, self.max_streams_per_owner):
+            if limit is not None and limit < 1:
+                raise ValueError("max_streams and max_streams_per_owner must be 1 or more, or None")
         if not 0 <= self.min_retry_ms <= self.max_retry_ms:
             raise ValueError("min_retry_ms must be 0 or more and at most max_retry_ms")

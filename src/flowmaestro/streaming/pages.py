@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from flowmaestro.events import TERMINAL_TYPES
-from flowmaestro.streaming.formats import JSON_LINES
 from flowmaestro.streaming.hub import Hub
 from flowmaestro.streaming.paging import PageSize
-from flowmaestro.streaming.views import Batch, Chunk, View
+from flowmaestro.streaming.views import Batch
 
 _MAX_PAGE_BYTES = 4 * 1024 * 1024
 
@@ -76,10 +76,10 @@ async def wait_for_events(
 
     And what :func:`read_events` raises. Cancelling it leaves nothing behind.
     """
-    view = View(JSON_LINES, visible)
-    news = _News()
-    # Joined before the log is read: a commit between the two would not be heard of otherwise.
-    hub.join(execution_id, view, news)
+    news = _News(visible)
+    # Followed before the log is read: a commit between the two would not be heard of otherwise.
+    topic = hub.follow(execution_id)
+    topic.join(news)
     try:
         page = await read_events(hub, execution_id, after=after, limit=limit, visible=visible)
         if page.events:
@@ -92,20 +92,24 @@ async def wait_for_events(
             hub, execution_id, after=page.next_cursor, limit=limit, visible=visible
         )
     finally:
-        hub.leave(execution_id, view, news)
+        topic.leave(news)
+        topic.release()
 
 
 class _News:
     """A member that only wants to know that there is something."""
 
-    behind = False
+    readers = 1
+    behind = 0
 
-    def __init__(self) -> None:
+    def __init__(self, visible: frozenset[str]) -> None:
         self.heard = asyncio.Event()
+        self._visible = visible
 
-    def offer(self, batch: Batch, chunk: Chunk) -> None:  # noqa: ARG002
-        if chunk.events:
+    def offer(self, batch: Batch) -> None:
+        if any(record.type in self._visible for record in batch.records):
             self.heard.set()
 
-    def end(self) -> None:
-        self.heard.set()
+    def end(self, owners: Collection[str] | None = None) -> None:
+        if owners is None:  # a page that is asked for is answered, whoever asked
+            self.heard.set()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from enum import Enum
 from typing import TypeAlias
 
-from flowmaestro.storage import LogHead, StorageError
+from flowmaestro.storage import StorageError
 from flowmaestro.streaming.errors import LogGap
 from flowmaestro.streaming.hub import Hub
 from flowmaestro.streaming.paging import PageSize, read_page
 from flowmaestro.streaming.subscription import Subscription
+from flowmaestro.streaming.topic import Topic
 from flowmaestro.streaming.views import Batch, Chunk, View
 
 Write: TypeAlias = Callable[[bytes, bool], Awaitable[None]]
@@ -27,7 +28,7 @@ class Outcome(Enum):
     FINISHED = "finished"
     """The terminal event was written."""
     CLOSED = "closed"
-    """The server is shutting down."""
+    """The server is shutting down, or its owner may not read any more."""
     CUT_OFF = "cut off"
     """The log could not be read."""
     GONE = "gone"
@@ -40,60 +41,52 @@ class Outcome(Enum):
 class Reader:
     """One reader of one execution's log, from a cursor to the end.
 
-    :meth:`open`, then :meth:`write_to`, and :meth:`close` in any case.
+    It follows from the moment it is made: :meth:`write_to` once, and :meth:`close` in any case.
     """
 
     __slots__ = (
         "_deadline",
         "_end",
-        "_execution_id",
         "_hub",
+        "_owner",
         "_size",
         "_subscription",
+        "_topic",
         "_view",
         "_waiter",
     )
 
-    def __init__(self, hub: Hub, execution_id: str, view: View, *, cursor: int) -> None:
-        """Prepare to read what comes after event number *cursor*."""
+    def __init__(self, hub: Hub, topic: Topic, view: View, *, cursor: int, owner: str = "") -> None:
+        """Read what comes after event number *cursor*, for *owner*.
+
+        The topic's head must be known: :meth:`Topic.head` was awaited, by a holder who has not let
+        go of it yet. Whether the cursor makes sense there is for the caller to decide.
+        """
         options = hub.options
         self._hub = hub
-        self._execution_id = execution_id
+        self._topic = topic
         self._view = view
+        self._owner = owner
         self._subscription = Subscription(cursor=cursor, buffer_limit_bytes=options.buffer_bytes)
         self._size = PageSize(max_records=options.page_records, page_bytes=options.page_bytes)
-        self._end: Outcome | None = None
+        self._end: Outcome | None = Outcome.CLOSED if hub.closed else None
         self._waiter: asyncio.Future[None] | None = None
         self._deadline: asyncio.Timeout | None = None
+        topic.join(self)
+        self._subscription.joined(topic.newest)
 
     @property
-    def behind(self) -> bool:
-        return not self._subscription.level
+    def readers(self) -> int:
+        return 1
+
+    @property
+    def behind(self) -> int:
+        return 0 if self._subscription.level else 1
 
     @property
     def cursor(self) -> int:
         """The newest number that was handed to the reader or hidden from it."""
         return self._subscription.cursor
-
-    async def open(self) -> LogHead:
-        """Join the execution's readers, then see where its log stands.
-
-        Whether the cursor makes sense there is for the caller to decide.
-
-        Raises:
-            HubClosed: the server is shutting down.
-            UnknownExecution, StorageUnavailable: the log could not be read.
-
-        When it raises or is cancelled there is nothing to close.
-        """
-        self._hub.join(self._execution_id, self._view, self)
-        try:
-            head = await self._hub.log.head(self._execution_id)
-        except BaseException:
-            self.close()
-            raise
-        self._subscription.joined(head.last_number)
-        return head
 
     async def write_to(self, write: Write, opening: bytes) -> Outcome:
         """Write *opening*, then every event after the cursor, to the end of the stream.
@@ -125,7 +118,7 @@ class Reader:
 
     def close(self) -> None:
         """Leave the execution's readers. Repeating it changes nothing."""
-        self._hub.leave(self._execution_id, self._view, self)
+        self._topic.leave(self)
 
     def stop(self) -> None:
         """The reader has gone away: :meth:`write_to` returns at once, even out of a *write*."""
@@ -134,17 +127,19 @@ class Reader:
             self._deadline.reschedule(asyncio.get_running_loop().time())
         self._wake()
 
-    def end(self) -> None:
-        """The server is shutting down: :meth:`write_to` writes what is ready and returns soon."""
+    def end(self, owners: Collection[str] | None = None) -> None:
+        """:meth:`write_to` writes what is ready and returns soon."""
+        if owners is not None and self._owner not in owners:
+            return
         self._end = self._end or Outcome.CLOSED
         if self._deadline is not None and not self._deadline.expired():
             grace = self._hub.options.closing_grace_seconds
             self._deadline.reschedule(asyncio.get_running_loop().time() + grace)
         self._wake()
 
-    def offer(self, batch: Batch, chunk: Chunk) -> None:
+    def offer(self, batch: Batch) -> None:
         overflows = self._subscription.overflows
-        if self._subscription.offer(batch, chunk):
+        if self._subscription.offer(batch, batch.chunk(self._view)):
             self._wake()
         self._hub.counters.overflows += self._subscription.overflows - overflows
 
@@ -171,11 +166,11 @@ class Reader:
     async def _read_page(self) -> Chunk | None:
         try:
             return await read_page(
-                self._hub.log, self._execution_id, self._subscription, self._view, self._size
+                self._hub.log, self._topic.execution_id, self._subscription, self._view, self._size
             )
         except (StorageError, LogGap) as error:
             # The stream ends here and the reader resumes: that may succeed, or tell it why not.
-            _logger.warning("a stream of %s was cut off: %s", self._execution_id, error)
+            _logger.warning("a stream of %s was cut off: %s", self._topic.execution_id, error)
             self._hub.counters.log_failures += 1
             self._end = self._end or Outcome.CUT_OFF
             return None

@@ -239,11 +239,11 @@ async def test_an_event_that_is_dropped_does_not_reach_the_row(storage: Storage)
 
 async def test_the_head_tells_where_a_log_stands(storage: Storage) -> None:
     log = (await create_execution(storage)).id
-    assert await storage.log.head(log) == LogHead(log, 0, 0, "pending", ended=False)
+    assert await storage.log.head(log) == LogHead(log, 0, 0, "pending", ended=False, workspace="ws")
     await storage.log.append(log, [started(log), note(log)])
-    assert await storage.log.head(log) == LogHead(log, 2, 0, "running", ended=False)
+    assert await storage.log.head(log) == LogHead(log, 2, 0, "running", ended=False, workspace="ws")
     await storage.log.append(log, [failed(log)])
-    assert await storage.log.head(log) == LogHead(log, 3, 0, "failed", ended=True)
+    assert await storage.log.head(log) == LogHead(log, 3, 0, "failed", ended=True, workspace="ws")
     with pytest.raises(UnknownExecution):
         await storage.log.head("exec_unknown")
 

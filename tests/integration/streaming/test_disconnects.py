@@ -7,18 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from flowmaestro.storage import Storage
+from flowmaestro.storage import Storage, UnknownExecution
 from flowmaestro.streaming import (
-    SERVER_SENT_EVENTS,
     Hub,
     Outcome,
     Reader,
     StreamingOptions,
-    View,
-    visible_types,
 )
 from tests.support.raw_http import IdleReader, request
-from tests.support.streaming import Script, Stage, create_execution, stage, until
+from tests.support.streaming import OpenStage, Script, Stage, create_execution, follow, until
 
 
 async def test_a_disconnect_while_nothing_is_sent_frees_the_stream_at_once(stage: Stage) -> None:
@@ -30,9 +27,9 @@ async def test_a_disconnect_while_nothing_is_sent_frees_the_stream_at_once(stage
 
 
 async def test_a_disconnect_while_the_socket_is_full_frees_the_stream_at_once(
-    tmp_path: Path,
+    open_stage: OpenStage,
 ) -> None:
-    async with stage(tmp_path, send_buffer_bytes=4096) as running:
+    async with open_stage(send_buffer_bytes=4096) as running:
         script = await running.script()
         await script.append(2_000, padding=1_000)
         idle = IdleReader(running.port, f"/{script.execution_id}")
@@ -117,9 +114,11 @@ async def test_shutdown_wakes_a_long_poll(stage: Stage) -> None:
         assert json.loads(await response.read_all())["data"] == []
 
 
-async def test_a_reader_that_takes_nothing_does_not_hold_up_the_shutdown(tmp_path: Path) -> None:
+async def test_a_reader_that_takes_nothing_does_not_hold_up_the_shutdown(
+    open_stage: OpenStage,
+) -> None:
     options = StreamingOptions(closing_grace_seconds=0.05)
-    async with stage(tmp_path, options, send_buffer_bytes=4096) as running:
+    async with open_stage(options, send_buffer_bytes=4096) as running:
         script = await running.script()
         await script.append(2_000, padding=1_000)
         idle = IdleReader(running.port, f"/{script.execution_id}")
@@ -136,9 +135,7 @@ async def open_reader(folder: Path, script_events: int) -> tuple[Storage, Hub, S
     script = Script(storage, "exec_1")
     await script.append(script_events)
     hub = Hub(storage.log)
-    reader = Reader(hub, "exec_1", View(SERVER_SENT_EVENTS, visible_types()), cursor=0)
-    await reader.open()
-    return storage, hub, script, reader
+    return storage, hub, script, await follow(hub, "exec_1")
 
 
 class Body:
@@ -197,14 +194,11 @@ async def test_a_reader_whose_write_fails_is_free_again(tmp_path: Path) -> None:
     await storage.aclose()
 
 
-async def test_opening_a_reader_of_an_unknown_execution_leaves_nothing_behind(
-    tmp_path: Path,
-) -> None:
+async def test_following_an_unknown_execution_leaves_nothing_behind(tmp_path: Path) -> None:
     async with await Storage.open(f"sqlite:///{tmp_path / 'test.db'}") as storage:
         hub = Hub(storage.log)
-        reader = Reader(hub, "exec_none", View(SERVER_SENT_EVENTS, visible_types()), cursor=0)
-        with pytest.raises(Exception, match="exec_none"):
-            await reader.open()
+        with pytest.raises(UnknownExecution, match="exec_none"):
+            await follow(hub, "exec_none")
         assert hub.gauges().topics == 0
 
 

@@ -9,25 +9,28 @@ from starlette.types import Receive, Scope, Send
 
 from flowmaestro.storage import Storage
 from flowmaestro.streaming import (
-    SERVER_SENT_EVENTS,
     Hub,
     Outcome,
-    Reader,
     StreamingOptions,
-    View,
-    visible_types,
 )
 from tests.support.asgi_server import serving
 from tests.support.raw_http import CutOff, IdleReader, request
-from tests.support.streaming import Script, create_execution, stage, streaming_app, until
+from tests.support.streaming import (
+    OpenStage,
+    Script,
+    create_execution,
+    follow,
+    streaming_app,
+    until,
+)
 
 SMALL = 16 * 1024
 PADDING = 1_000
 
 
-async def test_a_slow_reader_falls_behind_and_later_gets_everything(tmp_path: Path) -> None:
+async def test_a_slow_reader_falls_behind_and_later_gets_everything(open_stage: OpenStage) -> None:
     options = StreamingOptions(buffer_bytes=SMALL, page_bytes=SMALL)
-    async with stage(tmp_path, options, send_buffer_bytes=SMALL) as running:
+    async with open_stage(options, send_buffer_bytes=SMALL) as running:
         script = await running.script(events=1)
         idle = IdleReader(running.port, f"/{script.execution_id}")
         async with await request(running.port, f"/{script.execution_id}") as other:
@@ -44,9 +47,11 @@ async def test_a_slow_reader_falls_behind_and_later_gets_everything(tmp_path: Pa
         await running.wait_nobody_follows()
 
 
-async def test_slow_readers_cost_memory_that_does_not_grow_with_the_log(tmp_path: Path) -> None:
+async def test_slow_readers_cost_memory_that_does_not_grow_with_the_log(
+    open_stage: OpenStage,
+) -> None:
     options = StreamingOptions(buffer_bytes=SMALL, page_bytes=SMALL)
-    async with stage(tmp_path, options, send_buffer_bytes=SMALL) as running:
+    async with open_stage(options, send_buffer_bytes=SMALL) as running:
         script = await running.script(events=1)
         idle = [IdleReader(running.port, f"/{script.execution_id}") for _ in range(10)]
         await until(lambda: running.hub.gauges().level == len(idle))
@@ -67,11 +72,11 @@ async def test_slow_readers_cost_memory_that_does_not_grow_with_the_log(tmp_path
 
 
 @pytest.mark.parametrize("behind", [True, False])
-async def test_a_reader_that_takes_nothing_is_dropped(tmp_path: Path, behind: bool) -> None:
+async def test_a_reader_that_takes_nothing_is_dropped(open_stage: OpenStage, behind: bool) -> None:
     options = StreamingOptions(
         buffer_bytes=SMALL if behind else 10_000_000, stalled_reader_seconds=0.3
     )
-    async with stage(tmp_path, options, send_buffer_bytes=SMALL) as running:
+    async with open_stage(options, send_buffer_bytes=SMALL) as running:
         script = await running.script(events=1)
         idle = IdleReader(running.port, f"/{script.execution_id}")
         await until(lambda: running.hub.gauges().level == 1)
@@ -84,14 +89,12 @@ async def test_a_reader_that_takes_nothing_is_dropped(tmp_path: Path, behind: bo
                 await slow.read_all()
 
 
-async def test_a_reader_that_takes_a_little_now_and_then_is_kept(tmp_path: Path) -> None:
+async def test_a_reader_that_takes_a_little_now_and_then_is_kept(open_stage: OpenStage) -> None:
     stalled_seconds = 0.2
     options = StreamingOptions(page_records=1, stalled_reader_seconds=stalled_seconds)
-    async with stage(tmp_path, options) as running:
+    async with open_stage(options) as running:
         script = await running.script(events=20, finished=True)
-        view = View(SERVER_SENT_EVENTS, visible_types())
-        reader = Reader(running.hub, script.execution_id, view, cursor=0)
-        await reader.open()
+        reader = await follow(running.hub, script.execution_id)
 
         async def write_slowly(body: bytes, more: bool) -> None:
             await asyncio.sleep(stalled_seconds / 10)
@@ -134,9 +137,9 @@ async def test_a_dropped_readers_connection_is_aborted_where_the_server_can(
         assert "without completing response" not in caplog.text
 
 
-async def test_an_event_larger_than_every_buffer_arrives(tmp_path: Path) -> None:
+async def test_an_event_larger_than_every_buffer_arrives(open_stage: OpenStage) -> None:
     options = StreamingOptions(buffer_bytes=SMALL, page_bytes=SMALL)
-    async with stage(tmp_path, options, send_buffer_bytes=SMALL) as running:
+    async with open_stage(options, send_buffer_bytes=SMALL) as running:
         script = await running.script(events=1)
         async with await request(running.port, f"/{script.execution_id}") as response:
             await response.numbers_until(1)

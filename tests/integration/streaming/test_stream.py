@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 
 import pytest
 
 from flowmaestro.events import Connected, decode_event
 from flowmaestro.streaming import StreamingOptions
 from tests.support.raw_http import request
-from tests.support.streaming import Stage, stage, until
+from tests.support.streaming import OpenStage, Stage, until
 
 
 async def test_a_stream_opens_with_connected_and_a_retry_and_no_number(stage: Stage) -> None:
@@ -281,9 +280,9 @@ async def test_json_lines_are_the_data_of_the_same_frames(stage: Stage) -> None:
     [("text/event-stream", b"\n: heartbeat\n\n"), ("application/x-ndjson", b"\n\n")],
 )
 async def test_an_idle_stream_sends_heartbeats(
-    tmp_path: Path, accept: str, heartbeat: bytes
+    open_stage: OpenStage, accept: str, heartbeat: bytes
 ) -> None:
-    async with stage(tmp_path, StreamingOptions(heartbeat_seconds=0.02)) as running:
+    async with open_stage(StreamingOptions(heartbeat_seconds=0.02)) as running:
         script = await running.script(events=1)
         async with await request(
             running.port, f"/{script.execution_id}", headers={"Accept": accept}
@@ -294,8 +293,8 @@ async def test_an_idle_stream_sends_heartbeats(
         assert body.rstrip().endswith(b"}")
 
 
-async def test_hidden_events_do_not_keep_heartbeats_from_coming(tmp_path: Path) -> None:
-    async with stage(tmp_path, StreamingOptions(heartbeat_seconds=0.02)) as running:
+async def test_hidden_events_do_not_keep_heartbeats_from_coming(open_stage: OpenStage) -> None:
+    async with open_stage(StreamingOptions(heartbeat_seconds=0.02)) as running:
         script = await running.script()
 
         async def append_without_end() -> None:
@@ -353,8 +352,10 @@ async def test_an_http_1_0_client_gets_pages_with_their_length(stage: Stage) -> 
 
 
 @pytest.mark.parametrize("http", ["httptools", "h11"])
-async def test_streams_need_nothing_special_of_the_asgi_server(tmp_path: Path, http: str) -> None:
-    async with stage(tmp_path, http=http) as running:
+async def test_streams_need_nothing_special_of_the_asgi_server(
+    open_stage: OpenStage, http: str
+) -> None:
+    async with open_stage(http=http) as running:
         script = await running.script(events=3)
         async with await request(running.port, f"/{script.execution_id}") as response:
             await response.numbers_until(3)

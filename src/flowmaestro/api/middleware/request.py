@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowmaestro.api.metrics import RequestMetrics
-from flowmaestro.api.responses import REQUEST_ID_KEY, request_id
+from flowmaestro.api.responses import RECORD_KEY, REQUEST_ID_KEY, request_id
 
 RESPONSE_HEADERS_KEY = "flowmaestro.response_headers"
 """Where the ASGI scope holds the headers that inner layers want on the response, whatever it is."""
@@ -24,6 +24,68 @@ access_logger = logging.getLogger("flowmaestro.access")
 # What may be echoed into a header and a log line as it came: nothing that could end either.
 _WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _CLIENT_CLOSED_REQUEST = 499
+
+
+class RequestRecord:
+    """What is logged and counted of a request when it is over.
+
+    That is when the application returns, unless :meth:`keep` was called: a stream may go on
+    without it.
+    """
+
+    __slots__ = ("_fields", "_kept", "_method", "_metrics", "_route", "_started", "status")
+
+    def __init__(self, metrics: RequestMetrics) -> None:
+        self._metrics = metrics
+        self._started = time.perf_counter()
+        self._kept = False
+        self._fields: tuple[Any, ...] = ()
+        self._method = ""
+        self._route = ""
+        self.status = _CLIENT_CLOSED_REQUEST  # unless somebody is there to be answered
+
+    def keep(self, scope: Scope) -> Callable[[], None]:
+        """Return what is to be called when the request of *scope* is over: that is not yet when
+        the application returns. It holds on to little of the scope."""
+        self._kept = True
+        self._note(scope)
+        return self._finish
+
+    def returned(self, scope: Scope) -> None:
+        """The application has returned."""
+        if not self._kept:
+            self._note(scope)
+            self._finish()
+
+    def _note(self, scope: Scope) -> None:
+        self._method = scope["method"]
+        self._route = getattr(scope.get("route"), "path", "unmatched")
+        self._fields = (
+            request_id(scope),
+            scope["path"],
+            scope["client"][0] if scope.get("client") else None,
+            scope.get(KEY_ID_KEY),
+            scope.get("path_params", {}).get("execution_id"),
+        )
+
+    def _finish(self) -> None:
+        elapsed_seconds = time.perf_counter() - self._started
+        self._metrics.observe(self._method, self._route, self.status, elapsed_seconds)
+        if not access_logger.isEnabledFor(logging.INFO):
+            return
+        id_, path, client, key_id, execution_id = self._fields
+        fields: dict[str, Any] = {
+            "request_id": id_,
+            "method": self._method,
+            "path": path,
+            "status": self.status,
+            "duration_ms": round(elapsed_seconds * 1000, 1),
+            "client": client,
+            "key_id": key_id,
+        }
+        if execution_id:
+            fields["execution_id"] = execution_id
+        access_logger.info("request", extra=fields)
 
 
 class RequestMiddleware:
@@ -51,13 +113,11 @@ class RequestMiddleware:
             return
         scope[REQUEST_ID_KEY] = self._incoming_id(scope) or self._new_request_id()
         scope[RESPONSE_HEADERS_KEY] = {}
-        started = time.perf_counter()
-        status = _CLIENT_CLOSED_REQUEST  # unless somebody is there to be answered
+        record = scope[RECORD_KEY] = RequestRecord(self._metrics)
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                record.status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id(scope)
                 headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -68,7 +128,7 @@ class RequestMiddleware:
         try:
             await self._app(scope, receive, send_with_headers)
         finally:
-            self._finish(scope, status, time.perf_counter() - started)
+            record.returned(scope)
 
     @staticmethod
     def _incoming_id(scope: Scope) -> str | None:
@@ -76,21 +136,3 @@ class RequestMiddleware:
             if name == b"x-request-id" and _WELL_FORMED_ID.fullmatch(value):
                 return bytes(value).decode("ascii")
         return None
-
-    def _finish(self, scope: Scope, status: int, elapsed_seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.observe(scope["method"], route, status, elapsed_seconds)
-        if not access_logger.isEnabledFor(logging.INFO):
-            return
-        fields: dict[str, Any] = {
-            "request_id": request_id(scope),
-            "method": scope["method"],
-            "path": scope["path"],
-            "status": status,
-            "duration_ms": round(elapsed_seconds * 1000, 1),
-            "client": scope["client"][0] if scope.get("client") else None,
-            "key_id": scope.get(KEY_ID_KEY),
-        }
-        if execution_id := scope.get("path_params", {}).get("execution_id"):
-            fields["execution_id"] = execution_id
-        access_logger.info("request", extra=fields)

@@ -21,7 +21,7 @@ from flowmaestro.api.routes.parameters import (
 )
 from flowmaestro.api.routes.table import Route, json_body
 from flowmaestro.api.schemas import Envelope, ExecutionView, PageEnvelope, Pagination
-from flowmaestro.api.stream import stream_events
+from flowmaestro.api.stream import Asker, stream_events
 from flowmaestro.events import Status
 
 
@@ -77,8 +77,8 @@ async def get_events(
     request: Request, caller: ExecutionReader, services: Services, execution_id: str
 ) -> Response:
     """The execution's events, from the first or from after a cursor on, then live."""
-    execution = await services.storage.executions.get(execution_id, caller.workspace)
-    return await stream_events(request, execution, services)
+    asker = Asker(workspace=caller.workspace, owner=caller.key.id)
+    return await stream_events(request, execution_id, asker, services)
 
 
 ROUTES = (

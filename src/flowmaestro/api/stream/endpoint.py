@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
@@ -18,22 +19,28 @@ from flowmaestro.api.stream.query import JSON, NDJSON, EventsQuery, parse_query
 from flowmaestro.api.stream.response import (
     STREAM_HEADERS,
     HeadersOnly,
+    StreamRequest,
     StreamResponse,
     wait_disconnected,
 )
 from flowmaestro.events import Connected
-from flowmaestro.storage import Execution, LogHead
+from flowmaestro.storage import LogHead, UnknownExecution
 from flowmaestro.streaming import (
     JSON_LINES,
     SERVER_SENT_EVENTS,
     EventPage,
     Hub,
     HubClosed,
-    Reader,
+    Lane,
+    Opening,
+    TooManyStreams,
+    Topic,
     View,
     read_events,
     wait_for_events,
 )
+
+TOO_MANY_STREAMS_RETRY_SECONDS = 5
 
 _PAGE_HEADERS = MappingProxyType({"Cache-Control": "no-store", "Vary": "Accept"})
 
@@ -45,67 +52,95 @@ class StreamServices(Protocol):
     def hub(self) -> Hub: ...
 
     @property
+    def lane(self) -> Lane: ...
+
+    @property
     def clock(self) -> Callable[[], datetime]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for an execution's events."""
+
+    workspace: str
+    """Another workspace's executions are unknown to them."""
+    owner: str
+    """Whom a stream is counted for: the id of their key."""
+
+
 async def stream_events(
-    request: Request, execution: Execution, services: StreamServices
+    request: Request, execution_id: str, asker: Asker, services: StreamServices
 ) -> Response:
-    """Answer a GET or HEAD request for the events of *execution*, which the caller may see.
+    """Answer a GET or HEAD request for the events of an execution.
 
     Returns:
         A stream (``text/event-stream``, ``application/x-ndjson``), a page (``application/json``),
         or 204 when the cursor is at the end of a log that has ended: nothing will come.
 
     Raises:
-        ApiError: ``validation_error``, ``not_acceptable``, ``cursor_expired``, and
-            ``service_unavailable`` while the server shuts down.
+        ApiError: ``validation_error``, ``not_acceptable``, ``cursor_expired``,
+            ``rate_limit_exceeded`` when the asker has as many streams open as it may, and
+            ``service_unavailable`` when the server has, or shuts down.
+        UnknownExecution: there is no such execution in the asker's workspace.
         StorageError: the log could not be read.
     """
     query = parse_query(request)
+    hub = services.hub
     try:
-        if query.media_type == JSON:
-            return await _page(request, execution.id, query, services.hub)
-        return await _stream(request, execution.id, query, services)
+        topic = hub.follow(execution_id)
+        try:
+            head = await topic.head(at_least=query.cursor)
+            if head.workspace != asker.workspace:
+                raise UnknownExecution(execution_id)
+            if query.media_type == JSON:
+                return await _page(request, query, head, hub)
+            if _at_end(query, head):
+                return Response(status_code=204, headers=_PAGE_HEADERS)
+            if request.method == "HEAD":
+                return HeadersOnly(media_type=query.media_type, headers=STREAM_HEADERS)
+            return _stream(query, topic, head, asker.owner, services)
+        finally:
+            topic.release()
     except HubClosed as error:
         raise unavailable(
             "The server is shutting down; reconnect, and go on from your cursor.",
             retry_after_seconds=1,
         ) from error
+    except TooManyStreams as error:
+        raise _too_many(error) from error
 
 
-async def _stream(
-    request: Request, execution_id: str, query: EventsQuery, services: StreamServices
+def _stream(
+    query: EventsQuery, topic: Topic, head: LogHead, owner: str, services: StreamServices
 ) -> Response:
     hub = services.hub
-    if request.method == "HEAD":
-        head = await hub.log.head(execution_id)
-        if _at_end(query, head):
-            return Response(status_code=204, headers=_PAGE_HEADERS)
-        return HeadersOnly(media_type=query.media_type, headers=STREAM_HEADERS)
-
     view = View(JSON_LINES if query.media_type == NDJSON else SERVER_SENT_EVENTS, query.visible)
-    reader = Reader(hub, execution_id, view, cursor=query.cursor)
-    head = await reader.open()
-    try:
-        if _at_end(query, head):
-            reader.close()
-            return Response(status_code=204, headers=_PAGE_HEADERS)
-        connected = Connected(
-            execution_id=execution_id,
-            timestamp=services.clock(),
-            status=head.status,
-            last_event_id=head.last_number,
-        )
-        opening = view.format.opening(connected, hub.retry_ms())
-        return StreamResponse(reader, opening, media_type=query.media_type)
-    except BaseException:
-        reader.close()
-        raise
+    connected = Connected(
+        execution_id=head.execution_id,
+        timestamp=services.clock(),
+        status=head.status,
+        last_event_id=head.last_number,
+    )
+    opening = Opening(view.format.opening(connected, hub.retry_ms()), query.cursor, owner)
+    hub.admission.enter(owner)
+    # From here on it is the response's to release the topic and to let the owner leave.
+    stream = StreamRequest(topic.hold(), view, opening)
+    return StreamResponse(hub, services.lane, stream, media_type=query.media_type)
 
 
-async def _page(request: Request, execution_id: str, query: EventsQuery, hub: Hub) -> Response:
-    head = await hub.log.head(execution_id)
+def _too_many(error: TooManyStreams) -> ApiError:
+    if not error.of_owner:
+        return unavailable(f"The server has {error.limit} streams open and takes no more just now.")
+    seconds = TOO_MANY_STREAMS_RETRY_SECONDS
+    return ApiError(
+        "rate_limit_exceeded",
+        f"This key has {error.limit} streams open, which is as many as it may: close one first.",
+        {"limit": error.limit, "window": "open streams", "retry_after_seconds": seconds},
+        headers={"Retry-After": str(seconds)},
+    )
+
+
+async def _page(request: Request, query: EventsQuery, head: LogHead, hub: Hub) -> Response:
     at_end = _at_end(query, head)
     if request.method == "HEAD":
         return HeadersOnly(media_type=JSON, headers=_PAGE_HEADERS)
@@ -113,10 +148,10 @@ async def _page(request: Request, execution_id: str, query: EventsQuery, hub: Hu
         page = EventPage([], head.last_number, done=True)
     elif query.wait_seconds == 0:
         page = await read_events(
-            hub, execution_id, after=query.cursor, limit=query.limit, visible=query.visible
+            hub, head.execution_id, after=query.cursor, limit=query.limit, visible=query.visible
         )
     else:
-        found = await _long_poll(request, execution_id, query, hub)
+        found = await _long_poll(request, head.execution_id, query, hub)
         if found is None:
             return Response(status_code=204)  # nobody is there to see it
         page = found

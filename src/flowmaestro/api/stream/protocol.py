@@ -1,10 +1,15 @@
-"""uvicorn's HTTP protocol, corrected for what streams need of it."""
+"""uvicorn's HTTP protocol, with what streams need of it."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.utils import is_ssl
+
+from flowmaestro.api.stream.takeover import TAKEOVER_EXTENSION, Takeover
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -19,14 +24,54 @@ if TYPE_CHECKING:
 class StreamingHttpProtocol(HttpToolsProtocol):
     """Pass it to uvicorn as ``http=``.
 
-    A response without a length goes to an HTTP/1.0 client as it is and ends with the connection
-    (RFC 9112 §6.3): that client knows no chunks, and uvicorn sends it some.
+    * It offers :class:`Takeover` to the application: a stream then goes to its connection without
+      a task, a queue and a message for each of its parts.
+    * A response without a length goes to an HTTP/1.0 client as it is and ends with the connection
+      (RFC 9112 §6.3): that client knows no chunks, and uvicorn sends it some.
     """
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        # As uvicorn has it, but for the addresses: it asks the socket for them, which costs as much
+        # as the rest of opening a connection, where the transport knows.
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
+        self.server = _address(transport, "sockname")
+        self.client = _address(transport, "peername")
+        self.scheme = "https" if is_ssl(transport) else "http"
+
+    def connection_resumed(self, transport: asyncio.Transport, early: bytes) -> None:
+        """Go on with a connection whose last response is over; *early* is what came meanwhile."""
+        self.connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+        transport.resume_reading()
+        if early:
+            self.data_received(early)
+
+    def rests_after(self, cycle: RequestResponseCycle) -> bool:
+        """Whether no further request has begun to arrive after that of *cycle*."""
+        return cycle is self.cycle and cycle.scope is self.scope and not self.pipeline
+
+    def let_go(self) -> None:
+        """Have no connection any more."""
+        self.connections.discard(self)
+        self.server_state.total_requests += 1
+        self._unset_keepalive_if_required()
+        # The parser and this refer to each other.
+        self.parser = None  # type: ignore[assignment]
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        cycle.scope["extensions"] = {TAKEOVER_EXTENSION: Takeover(self, cycle)}  # type: ignore[dict-item]
         if cycle.scope["http_version"] == "1.0":
             app = _Unchunked(app, cycle)
         super()._start_asgi_task(cycle, app)
+
+
+def _address(transport: asyncio.Transport, name: str) -> tuple[str, int] | None:
+    found = transport.get_extra_info(name)
+    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None
 
 
 class _Unchunked:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from flowmaestro.streaming import Outcome, Reader
+from flowmaestro.api.responses import when_over
+from flowmaestro.api.stream.takeover import TAKEOVER_EXTENSION
+from flowmaestro.streaming import Hub, Lane, Opening, Outcome, Reader, Topic, View
 
 ABORT_EXTENSION: Final = "flowmaestro.abort"
 """An extension of the ASGI scope: a function of no arguments that ends the connection at once,
@@ -31,37 +34,76 @@ class HeadersOnly(Response):
         del self.headers["content-length"]
 
 
-class StreamResponse(HeadersOnly):
-    """Writes what an opened reader reads, as ASGI messages, until one of them ends it.
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """A stream that may begin: it was asked for by somebody who may, and makes sense."""
 
-    It owns the reader: whatever happens, the reader is closed when the response is over. A client
-    that disconnects is noticed at once, also while nothing is to be sent and while its socket is
-    full.
+    topic: Topic
+    """Held by whoever has this."""
+    view: View
+    opening: Opening
+    """Of an owner who has been admitted."""
+
+
+class StreamResponse(HeadersOnly):
+    """A stream, from a cursor to its end.
+
+    Where the server lets go of the connection, it goes to the *lane*, and what is awaited here is
+    over when it has begun. Elsewhere it is written as ASGI messages until one of them ends it; a
+    client that disconnects is noticed at once, also while nothing is to be sent and while its
+    socket is full. The bytes are the same.
+
+    It owns the stream that it is given: the topic is released, and the owner leaves, with it.
     """
 
-    def __init__(self, reader: Reader, opening: bytes, *, media_type: str) -> None:
+    def __init__(self, hub: Hub, lane: Lane, stream: StreamRequest, *, media_type: str) -> None:
         super().__init__(media_type=media_type, headers=STREAM_HEADERS)
-        self._reader = reader
-        self._opening = opening
+        self._hub = hub
+        self._lane = lane
+        self._stream = stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        taken = False
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            taken = self._hand_over(scope)
+            if not taken:
+                await self._write(scope, receive, send)
+        except OSError:
+            pass  # how ASGI 2.4 says that the client has gone
+        finally:
+            self._stream.topic.release()
+            if not taken:
+                self._hub.admission.leave(self._stream.opening.owner)
+
+    def _hand_over(self, scope: Scope) -> bool:
+        takeover = (scope.get("extensions") or {}).get(TAKEOVER_EXTENSION)
+        connection = takeover.take() if takeover is not None else None
+        if connection is None:
+            return False
+        stream = self._stream
+        view = replace(stream.view, framing=connection.framing)
+        connection.begin(
+            self._lane.open(stream.topic, view, stream.opening, connection, when_over(scope))
+        )
+        return True
+
+    async def _write(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def write(body: bytes, more: bool) -> None:
             await send({"type": "http.response.body", "body": body, "more_body": more})
 
-        reader = self._reader
+        topic, view, opening = self._stream.topic, self._stream.view, self._stream.opening
+        reader = Reader(self._hub, topic, view, cursor=opening.cursor, owner=opening.owner)
         disconnected = asyncio.ensure_future(wait_disconnected(receive))
         disconnected.add_done_callback(lambda _: reader.stop())
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            outcome = await reader.write_to(write, self._opening)
+            outcome = await reader.write_to(write, opening.body)
             abort = (scope.get("extensions") or {}).get(ABORT_EXTENSION)
             if outcome is Outcome.DROPPED and abort is not None:
                 abort()
                 # A server that finds the response unfinished on a connection it believes to be
                 # open reports a fault of the application.
                 await asyncio.wait((disconnected,), timeout=1)
-        except OSError:
-            pass  # how ASGI 2.4 says that the client has gone
         finally:
             reader.close()
             disconnected.cancel()
