@@ -50,9 +50,9 @@ class Topic:
         "_dropped",
         "_holders",
         "_known",
+        "_learning",
         "_log",
         "_members",
-        "_reading",
         "_status",
         "_trimmed_through",
         "_workspace",
@@ -75,7 +75,7 @@ class Topic:
         self._status: Status | None = None
         self._trimmed_through = 0
         self._workspace = ""
-        self._reading: asyncio.Task[LogHead] | None = None
+        self._learning: asyncio.Task[LogHead] | None = None
 
     @property
     def members(self) -> Collection[Member]:
@@ -137,20 +137,19 @@ class Topic:
             member.offer(batch)
 
     async def _read_head(self) -> LogHead:
-        # Whoever asks while it is being read waits for the same answer, unless it may be too old.
-        reading = self._reading
-        if reading is None or self._known:
-            reading = asyncio.ensure_future(self._log.head(self.execution_id))
-            if not self._known:
-                self._reading = reading
-                reading.add_done_callback(self._learn)
-        return await asyncio.shield(reading)
+        if self._known:
+            return await self._log.head(self.execution_id)
+        # Whoever asks meanwhile waits for the same answer.
+        if self._learning is None:
+            self._learning = asyncio.ensure_future(self._learn_head())
+        return await asyncio.shield(self._learning)
 
-    def _learn(self, reading: asyncio.Task[LogHead]) -> None:
-        self._reading = None
-        if reading.cancelled() or reading.exception() is not None:
-            return
-        head = reading.result()
+    async def _learn_head(self) -> LogHead:
+        try:
+            head = await self._log.head(self.execution_id)
+        finally:
+            self._learning = None
+        # Here and not in a callback: whoever finds this task done must find it learnt too.
         if head.last_number >= self.newest or self._status is None:
             self._status = head.status
         self.newest = max(self.newest, head.last_number)
@@ -158,3 +157,4 @@ class Topic:
         self._trimmed_through = head.trimmed_through
         self._workspace = head.workspace
         self._known = True
+        return head

@@ -1,17 +1,24 @@
-"""Every test of a stream runs twice: on the socket lane, and on ordinary ASGI messages."""
+"""Every test of a stream runs on each way that its bytes may go: on the socket lane and as ordinary
+ASGI messages, over both kinds of event loop."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.support.streaming import OpenStage, Stage, stage
 
 
-@pytest.fixture(params=[True, False], ids=["lane", "asgi"])
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+
+
+@pytest.fixture(params=[True, False], ids=["lane", "messages"])
 def lane(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 

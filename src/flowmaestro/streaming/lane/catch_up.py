@@ -23,29 +23,38 @@ class CatchUp:
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._queue: deque[tuple[Group, int]] = deque()
-        self._readers: set[asyncio.Task[None]] = set()
+        self._reading = 0
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps no task alive
 
     def read_soon(self, group: Group, cursor: int) -> None:
         """Bring *group* the page after *cursor*, or the news that there is none to be had."""
         self._queue.append((group, cursor))
-        if len(self._readers) < CONCURRENT_READS:
-            reader = asyncio.get_running_loop().create_task(self._read_queue())
-            self._readers.add(reader)
-            reader.add_done_callback(self._readers.discard)
+        if self._reading < CONCURRENT_READS:
+            self._reading += 1
+            task = asyncio.get_running_loop().create_task(self._read_queue())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _read_queue(self) -> None:
-        while self._queue:
-            group, cursor = self._queue.popleft()
-            if group.awaits(cursor):
-                await self._read(group, cursor)
+        # It counts itself out in the very step that finds the queue empty: nothing can be queued
+        # in between that nobody would read.
+        try:
+            while self._queue:
+                group, cursor = self._queue.popleft()
+                if group.awaits(cursor):
+                    await self._read(group, cursor)
+        finally:
+            self._reading -= 1
 
     async def _read(self, group: Group, cursor: int) -> None:
         execution_id = group.topic.execution_id
-        known = group.cursor
         try:
             records = await self._log.read(execution_id, after=cursor, limit=group.page_records)
-            group.page(cursor, known, records)
-        except (StorageError, LogGap) as error:
+            group.page(cursor, records)
+        except Exception as error:
             # The streams end here and their readers resume: that may succeed, or tell them why not.
-            _logger.warning("streams of %s were cut off: %s", execution_id, error)
+            foreseen = isinstance(error, StorageError | LogGap)
+            _logger.warning(
+                "streams of %s were cut off: %s", execution_id, error, exc_info=not foreseen
+            )
             group.cut_off(cursor)

@@ -131,25 +131,14 @@ class Group:
         if self._ahead:
             self._catch_up_with_those_ahead()
 
-    def page(self, cursor: int, known: int, records: list[LogRecord]) -> None:
-        """Give those who wait at *cursor* what the log holds after it.
-
-        Args:
-            cursor: as it was in ``read_soon``.
-            known: what the group's cursor was when the read began.
-            records: the page; empty at the end of the log.
+    def page(self, cursor: int, records: list[LogRecord]) -> None:
+        """Give those who wait at *cursor* what the log holds after it, which is something.
 
         Raises:
             LogGap: the log lacks what follows the cursor; nothing has changed.
         """
-        if not records:
-            if known > cursor:
-                raise LogGap(cursor, None)
-            for stream in self._behind.pop(cursor):
-                self._place(stream)  # a commit may have come since
-            return
-        if records[0].number != cursor + 1:
-            raise LogGap(cursor, records[0].number)
+        if not records or records[0].number != cursor + 1:
+            raise LogGap(cursor, records[0].number if records else None)
         records = self._size.cut(records)
         chunk = render(records, self.view)
         if chunk.events:
