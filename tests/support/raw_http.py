@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+import ssl
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from flowmaestro.events import ServerSentEvent, SSEDecoder
@@ -26,14 +27,43 @@ def head_of(
     return "\r\n".join([*lines, "", ""]).encode()
 
 
+class RawConnection:
+    """A connection, and the bytes on it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How many of the bytes written the peer has left no room for."""
+        return self.writer.transport.get_write_buffer_size()
+
+    def write(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def read(self, count: int) -> bytes:
+        """Return some of what comes, at most *count* bytes; nothing at the end."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with contextlib.suppress(ConnectionError):
+                return await self.reader.read(count)
+        return b""
+
+    def abort(self) -> None:
+        self.writer.transport.abort()
+
+    async def close(self) -> None:
+        self.writer.close()
+        with contextlib.suppress(OSError):  # the peer was quicker
+            await self.writer.wait_closed()
+
+
 class RawResponse:
     """A response while it arrives. An async context manager that closes the connection."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, has_body: bool = True
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, connection: RawConnection, *, has_body: bool = True) -> None:
+        self._connection = connection
+        self._reader = connection.reader
         self._has_body = has_body
         self._ended = False
         self._decoder = SSEDecoder()
@@ -108,10 +138,16 @@ class RawResponse:
         events = await self.events_until(lambda event: event.id == str(last))
         return [int(event.id) for event in events if event.event != "connected"]
 
+    async def connection_ends(self) -> bool:
+        """Return whether nothing comes after the response but the connection's end."""
+        return not await self._connection.read(1)
+
+    def end_sending(self) -> None:
+        """Close this side's half of the connection."""
+        self._connection.writer.write_eof()
+
     async def close(self) -> None:
-        self._writer.close()
-        with contextlib.suppress(OSError):  # the peer was quicker
-            await self._writer.wait_closed()
+        await self._connection.close()
 
     async def __aenter__(self) -> RawResponse:
         return self
@@ -132,15 +168,40 @@ class RawResponse:
             raise CutOff from error
 
 
-async def request(port: int, target: str, **how: Any) -> RawResponse:
+async def open_connection(
+    port: int, *, tls: ssl.SSLContext | None = None, read_limit_bytes: int = 65536
+) -> RawConnection:
+    """Connect to the server at *port*; little more than *read_limit_bytes* are taken in advance."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=tls, limit=read_limit_bytes
+    )
+    return RawConnection(reader, writer)
+
+
+async def responses(connection: RawConnection, count: int) -> AsyncIterator[RawResponse]:
+    """Iterate over the next *count* responses on a connection, each of which must be read whole."""
+    for _ in range(count):
+        response = RawResponse(connection)
+        await response.read_head()
+        yield response
+
+
+async def request(
+    port: int,
+    target: str,
+    *,
+    tls: ssl.SSLContext | None = None,
+    read_limit_bytes: int = 65536,
+    **how: Any,
+) -> RawResponse:
     """Send a request (see :func:`head_of`) and return its response, of which the head is there."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(head_of(target, **how))
-    response = RawResponse(reader, writer, has_body=how.get("method") != "HEAD")
+    connection = await open_connection(port, tls=tls, read_limit_bytes=read_limit_bytes)
+    connection.write(head_of(target, **how))
+    response = RawResponse(connection, has_body=how.get("method") != "HEAD")
     try:
         await response.read_head()
     except BaseException:
-        writer.close()
+        connection.abort()
         raise
     return response
 
@@ -155,9 +216,9 @@ class IdleReader:
         self._socket.connect(("127.0.0.1", port))
         self._socket.sendall(head_of(target))
 
-    async def start_reading(self) -> RawResponse:
-        reader, writer = await asyncio.open_connection(sock=self._socket)
-        response = RawResponse(reader, writer)
+    async def start_reading(self, *, read_limit_bytes: int = 65536) -> RawResponse:
+        reader, writer = await asyncio.open_connection(sock=self._socket, limit=read_limit_bytes)
+        response = RawResponse(RawConnection(reader, writer))
         await response.read_head()
         return response
 

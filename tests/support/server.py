@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,10 +119,18 @@ class ServerProcess:
     Args:
         folder: where its database is.
         environment: settings, as environment variables.
+        wrapper: a command that runs the rest of its arguments.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        wrapper: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
+        self._wrapper = wrapper
         self._environment = {
             **{name: value for name, value in os.environ.items() if "FLOWMAESTRO" not in name},
             "FLOWMAESTRO_DATABASE": database_url(folder),
@@ -157,7 +165,7 @@ class ServerProcess:
         """Start it, and do not wait."""
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", SERVE],
+                [*self._wrapper, sys.executable, "-c", SERVE],
                 cwd=self.folder,
                 env=self._environment,
                 stdout=subprocess.PIPE,

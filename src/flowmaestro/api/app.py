@@ -20,7 +20,7 @@ from flowmaestro.api.middleware.request import RequestMiddleware
 from flowmaestro.api.openapi import describe
 from flowmaestro.api.rate_limits import RateLimiter
 from flowmaestro.api.routes import executions, operations, workflows
-from flowmaestro.api.routes.table import Route
+from flowmaestro.api.routes.table import DirectRoute, Route
 from flowmaestro.api.services import ApiOptions, ApiServices, Engine
 from flowmaestro.storage import IdGenerator
 from flowmaestro.streaming import Hub
@@ -66,8 +66,9 @@ def create_app(services: ApiServices) -> Application:
     app.state.metrics = metrics
     app.state.rate_limiter = RateLimiter()
     _connect_metrics(services, metrics)
-    for prefix in PREFIXES:
-        for route in ROUTES:
+    # The router tries one after the other, so the one in a hurry comes first.
+    for route in sorted(ROUTES, key=lambda route: not route.direct):
+        for prefix in PREFIXES:
             _add_route(app, prefix, route)
     _add_operations(app, services.options)
     return app
@@ -115,6 +116,7 @@ def _hub_samples(hub: Hub) -> Iterator[Sample]:
     )
     for name, description, value in (
         ("streams_opened", "Streams that began.", counters.opened),
+        ("streams_refused", "Streams refused: too many are open.", hub.admission.refused),
         ("stream_events_delivered", "Events handed to readers.", counters.events_delivered),
         ("stream_overflows", "Times a reader fell behind.", counters.overflows),
         ("stream_drops", "Readers dropped because they took nothing.", counters.drops),
@@ -126,7 +128,7 @@ def _hub_samples(hub: Hub) -> Iterator[Sample]:
 def _add_route(app: FastAPI, prefix: str, route: Route) -> None:
     documented = prefix == PREFIXES[0]
     for methods in _methods(route.method, documented=documented):
-        app.add_api_route(
+        app.router.add_api_route(
             prefix + route.path,
             route.endpoint,
             methods=methods,
@@ -138,6 +140,7 @@ def _add_route(app: FastAPI, prefix: str, route: Route) -> None:
             operation_id=route.endpoint.__name__,
             openapi_extra=dict(route.openapi),
             include_in_schema=documented and methods != ["HEAD"],
+            route_class_override=DirectRoute if route.direct else None,
         )
 
 

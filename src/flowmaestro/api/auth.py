@@ -49,18 +49,22 @@ class Caller:
             )
 
 
-def requires(*scopes: str) -> Callable[[Request], Awaitable[Caller]]:
-    """Return the dependency of a route that only keys with all *scopes* may use."""
+def requires(*scopes: str, watched: bool = False) -> Callable[[Request], Awaitable[Caller]]:
+    """Return the dependency of a route that only keys with all *scopes* may use.
+
+    With *watched* the key may be as it was moments ago, which is for routes whose answers end with
+    the key: see :class:`~flowmaestro.api.key_watch.KeyWatch`.
+    """
 
     async def authorized(request: Request) -> Caller:
-        caller = await authenticate(request)
+        caller = await authenticate(request, watched=watched)
         caller.require(*scopes)
         return caller
 
     return authorized
 
 
-async def authenticate(request: Request) -> Caller:
+async def authenticate(request: Request, *, watched: bool = False) -> Caller:
     """Return who makes *request*, after counting it against the key's rate limits.
 
     Raises:
@@ -72,7 +76,8 @@ async def authenticate(request: Request) -> Caller:
     presented = presented_key(request.headers)
     # Found by its hash: an attacker who times the index lookup learns about SHA-256 values that
     # belong to no key they could name, so there is no secret here to compare in constant time.
-    key = await services.storage.keys.find(hash_key(presented))
+    keys = services.key_watch if watched else services.storage.keys
+    key = await keys.find(hash_key(presented))
     if key is None:
         raise _refused("invalid_api_key", "There is no such API key.")
     request.scope[KEY_ID_KEY] = key.id

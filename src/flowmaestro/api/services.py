@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from starlette.requests import Request
 
+from flowmaestro.api.key_watch import KeyWatch
 from flowmaestro.storage import Execution, Idempotency, Storage
 from flowmaestro.streaming import Hub, Lane
 from flowmaestro.workflow.catalog import Catalog
@@ -75,6 +76,7 @@ class ApiServices:
     engine: Engine
     hub: Hub
     lane: Lane
+    key_watch: KeyWatch
     catalog: Catalog
     options: ApiOptions = field(default_factory=ApiOptions)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)

@@ -5,6 +5,7 @@
     composition.py    storage, engine, hub and API, opened and closed in order
     retention.py      the task that trims old logs
     http_protocol.py  uvicorn's HTTP, with bounds on a request's head
+    descriptors.py    how many streams the system has room for
     server.py         uvicorn around it: signals, shutdown, `listening on …`
     logs.py           the server's log lines
     local_run.py      one execution without a server

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowmaestro.api.app import Application
 from flowmaestro.api.app import create_app as create_api
+from flowmaestro.api.key_watch import KeyWatch
 from flowmaestro.api.services import ApiOptions, ApiServices, Lifecycle
 from flowmaestro.engine import LocalEngine
 from flowmaestro.main.parts import engine_options, load_registry, node_services
@@ -77,11 +78,15 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         hub = Hub(storage.log, _streaming_options(settings))
         engine = LocalEngine(storage, registry, engine_options(settings))
         lifecycle = Lifecycle()
+        key_watch = KeyWatch(
+            storage.keys, hub, seconds=settings.key_recheck_seconds, clock=_utc_now
+        )
         services = ApiServices(
             storage=storage,
             engine=engine,
             hub=hub,
             lane=Lane(hub),
+            key_watch=key_watch,
             catalog=registry.catalog,
             options=_api_options(settings),
             lifecycle=lifecycle,
@@ -107,6 +112,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             name="retention",
         )
         stack.push_async_callback(_cancelled, retention)
+        watch = asyncio.create_task(key_watch.watch(), name="key watch")
+        stack.push_async_callback(_cancelled, watch)
         yield server
 
 
@@ -161,6 +168,8 @@ def _streaming_options(settings: Settings) -> StreamingOptions:
         heartbeat_seconds=settings.heartbeat_seconds,
         stalled_reader_seconds=settings.stalled_reader_seconds,
         buffer_bytes=settings.stream_buffer_bytes,
+        max_streams=settings.max_streams,
+        max_streams_per_owner=settings.max_streams_per_key,
     )
 
 

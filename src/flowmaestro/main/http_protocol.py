@@ -63,12 +63,12 @@ class HttpProtocol(StreamingHttpProtocol):
         self._stop_head_timer()
         super().on_headers_complete()
 
-    def send_400_response(self, msg: str) -> None:
+    def refuse(self, message: str) -> None:
         """Answer what is no request, or too large a one, and close the connection."""
         if self._head_bytes > MAX_HEAD_BYTES or len(self.headers or ()) > MAX_HEADERS:
-            msg = f"The request's head is over {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} headers."
+            message = f"The request's head is over {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} headers."
         scope: Scope = {"type": "http", REQUEST_ID_KEY: IdGenerator().new_id("req")}
-        response = failure(scope, ApiError("validation_error", msg, {"field": "request"}))
+        response = failure(scope, ApiError("validation_error", message, {"field": "request"}))
         response.headers["X-Request-Id"] = scope[REQUEST_ID_KEY]
         response.headers["Connection"] = "close"
         head = [*self.server_state.default_headers, *response.raw_headers]

@@ -29,6 +29,7 @@ from types import FrameType
 import uvicorn
 
 from flowmaestro.main.composition import Running, running
+from flowmaestro.main.descriptors import raise_descriptor_limit, room_for_streams
 from flowmaestro.main.http_protocol import HttpProtocol
 from flowmaestro.main.logs import configure_logging
 from flowmaestro.main.settings import InvalidSettings, Settings
@@ -82,7 +83,13 @@ def serve(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> int:
-    async with running(settings) as parts:
+    room = room_for_streams(raise_descriptor_limit())
+    wanted = settings.max_streams
+    async with running(settings.model_copy(update={"max_streams": wanted or room})) as parts:
+        if room is not None:
+            logger.info("the limit of open files has room for %d streams", room)
+            if wanted is not None and wanted > room:
+                logger.warning("FLOWMAESTRO_MAX_STREAMS is %d: raise the limit", wanted)
         server = Server(uvicorn_config(parts), parts, address=_address(settings.host, listener))
         # What the start made stays until the end: the collector need not look at it again.
         gc.freeze()

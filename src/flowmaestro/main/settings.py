@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     stalled_reader_seconds: float = Field(default=60.0, gt=0, le=3600)
     stream_buffer_bytes: int = Field(default=256 * 1024, ge=1024)
     """The most that waits in memory for one reader of a stream."""
+    max_streams: int | None = Field(default=None, ge=1)
+    """The most streams that may be open; ``None``: as many as the file descriptors allow."""
+    max_streams_per_key: int | None = Field(default=10_000, ge=1)
+    """The most streams that one API key may have open."""
+    key_recheck_seconds: float = Field(default=2.0, ge=0.05, le=60)
+    """How long a revoked or expired key may go on opening streams, and its streams go on."""
 
     retention_days: float | None = Field(default=None, ge=0)
     """All events of executions that ended longer ago are removed; ``None``: age is no reason."""

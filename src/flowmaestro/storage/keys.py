@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
@@ -17,6 +18,9 @@ from flowmaestro.storage.options import StorageOptions
 from flowmaestro.storage.schema import api_keys
 from flowmaestro.storage.sqlite.readers import Readers
 from flowmaestro.storage.sqlite.writer import Writer
+
+_IDS_A_QUERY = 1_000
+"""A statement has room for so many values; SQLite's own limit is far above."""
 
 
 class Keys:
@@ -45,6 +49,15 @@ class Keys:
             UnknownKey: there is none.
         """
         return await self._readers.read(partial(_get, key_id=key_id))
+
+    async def get_all(self, key_ids: Collection[str]) -> builtins.list[ApiKey]:
+        """Return those keys of these ids that there are, expired and revoked ones too."""
+        found: builtins.list[ApiKey] = []
+        ids = tuple(key_ids)
+        for first in range(0, len(ids), _IDS_A_QUERY):
+            some = ids[first : first + _IDS_A_QUERY]
+            found += await self._readers.read(partial(_select, condition=api_keys.c.id.in_(some)))
+        return found
 
     async def list(self, workspace: str | None = None) -> builtins.list[ApiKey]:
         """Return the keys of one workspace or of all, newest first."""

@@ -158,6 +158,10 @@ class ApiKey:
     rate_limit_per_minute: int
     rate_limit_per_day: int
 
+    def usable_at(self, moment: datetime) -> bool:
+        """Whether it was not revoked and has not expired at *moment*."""
+        return self.revoked_at is None and (self.expires_at is None or moment < self.expires_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):

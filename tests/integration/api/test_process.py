@@ -121,7 +121,20 @@ async def test_what_keeps_it_from_starting_is_one_line(
     assert "hunter22" not in line
 
 
-async def test_a_port_in_use_is_one_line_and_the_database_is_left_alone(tmp_path: Path) -> None:
+async def test_the_limit_of_open_files_is_raised_and_what_it_has_room_for_is_said(
+    tmp_path: Path,
+) -> None:
+    limits = 'ulimit -Sn 512; ulimit -Hn 2048; exec "$@"'
+    server = ServerProcess(
+        tmp_path, {"FLOWMAESTRO_MAX_STREAMS": "5000"}, wrapper=("sh", "-c", limits, "sh")
+    )
+    server.start()
+    assert server.stop() == 0
+    assert "the limit of open files has room for 1792 streams" in server.log
+    assert "FLOWMAESTRO_MAX_STREAMS is 5000: raise the limit" in server.log
+
+
+def test_a_port_in_use_is_one_line_and_the_database_is_left_alone(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         server = ServerProcess(tmp_path, {"FLOWMAESTRO_PORT": port})

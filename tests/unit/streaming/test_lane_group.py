@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 from flowmaestro.storage import LogRecord
 from flowmaestro.streaming import (
     JSON_LINES,
+    Admission,
     Batch,
     LogGap,
     Stream,
@@ -109,6 +110,7 @@ class Hub:
     def __init__(self, options: StreamingOptions) -> None:
         self.options = options
         self.counters = StreamingCounters()
+        self.admission = Admission(None, None)
 
     def retry_ms(self) -> int:
         return 1
@@ -145,6 +147,7 @@ class Reader:
     """A reader as its client sees it."""
 
     def __init__(self, group: Group, cursor: int, owner: str = "key_1") -> None:
+        group._services.hub.admission.enter(owner)
         self.after = cursor
         self.transport = Transport()
         self.connection = Connection(self.transport)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from flowmaestro.api.auth import requires
 from flowmaestro.api.bodies import read_model
 from flowmaestro.api.responses import success
 from flowmaestro.api.routes.parameters import (
@@ -21,6 +22,7 @@ from flowmaestro.api.routes.parameters import (
 )
 from flowmaestro.api.routes.table import Route, json_body
 from flowmaestro.api.schemas import Envelope, ExecutionView, PageEnvelope, Pagination
+from flowmaestro.api.services import services_of
 from flowmaestro.api.stream import Asker, stream_events
 from flowmaestro.events import Status
 
@@ -73,10 +75,13 @@ async def cancel_execution(
     return success(request.scope, ExecutionView.of(execution))
 
 
-async def get_events(
-    request: Request, caller: ExecutionReader, services: Services, execution_id: str
-) -> Response:
+_stream_reader = requires("executions:read", watched=True)
+
+
+async def get_events(request: Request, execution_id: str) -> Response:
     """The execution's events, from the first or from after a cursor on, then live."""
+    caller = await _stream_reader(request)
+    services = services_of(request)
     asker = Asker(workspace=caller.workspace, owner=caller.key.id)
     return await stream_events(request, execution_id, asker, services)
 
@@ -117,6 +122,7 @@ ROUTES = (
         summary="Stream an execution's events",
         tag="Executions",
         errors=("validation_error", "resource_not_found", "not_acceptable", "cursor_expired"),
+        direct=True,
         openapi={"parameters": EVENTS_PARAMETERS},
     ),
 )

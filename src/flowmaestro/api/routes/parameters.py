@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
+from starlette.requests import Request
 
 from flowmaestro.api.auth import Caller, requires
 from flowmaestro.api.routes.table import header_parameter, query_parameter
@@ -18,7 +19,12 @@ MAX_PER_PAGE = 100
 PageNumber = Annotated[int, Query(ge=1, le=MAX_PAGE, description="From 1.")]
 PerPage = Annotated[int, Query(ge=1, le=MAX_PER_PAGE, description="How many to return at most.")]
 
-Services = Annotated[ApiServices, Depends(services_of)]
+
+async def _services(request: Request) -> ApiServices:
+    return services_of(request)  # FastAPI would call it in a thread, for each request
+
+
+Services = Annotated[ApiServices, Depends(_services)]
 ExecutionReader = Annotated[Caller, Depends(requires("executions:read"))]
 ExecutionCanceller = Annotated[Caller, Depends(requires("executions:read", "executions:cancel"))]
 WorkflowReader = Annotated[Caller, Depends(requires("workflows:read"))]

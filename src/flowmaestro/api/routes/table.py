@@ -6,7 +6,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.requests import Request
 from starlette.responses import Response
 
 from flowmaestro.api.errors import STATUS_OF_CODE, ErrorCode
@@ -41,6 +43,9 @@ class Route:
     """Error codes beside :data:`ERRORS_OF_EVERY_ROUTE`."""
     openapi: Mapping[str, Any] = field(default_factory=dict)
     """What the documentation adds: the request body, header parameters."""
+    direct: bool = False
+    """Whether the endpoint takes the request and the path's parameters, as they are, and nothing
+    else: FastAPI's parameters cost more than opening a stream does."""
 
     def responses(self) -> dict[int | str, dict[str, Any]]:
         """Return the documentation of every answer that the route may give, without the bodies:
@@ -52,6 +57,19 @@ class Route:
         for status, codes in sorted(by_status.items()):
             found[status] = {"description": ", ".join(f"`{code}`" for code in codes) + "."}
         return found
+
+
+class DirectRoute(APIRoute):
+    """A route whose endpoint is called with the request and the path's parameters."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        endpoint = self.endpoint
+
+        async def handle(request: Request) -> Response:
+            response: Response = await endpoint(request, **request.path_params)
+            return response
+
+        return handle
 
 
 def json_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:

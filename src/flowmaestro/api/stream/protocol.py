@@ -26,6 +26,7 @@ class StreamingHttpProtocol(HttpToolsProtocol):
 
     * It offers :class:`Takeover` to the application: a stream then goes to its connection without
       a task, a queue and a message for each of its parts.
+    * What is no request is not answered in the middle of a response.
     * A response without a length goes to an HTTP/1.0 client as it is and ends with the connection
       (RFC 9112 §6.3): that client knows no chunks, and uvicorn sends it some.
     """
@@ -50,6 +51,18 @@ class StreamingHttpProtocol(HttpToolsProtocol):
         if early:
             self.data_received(early)
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request: with an answer, unless it would end up inside another one."""
+        cycle = self.cycle
+        if cycle is not None and cycle.response_started and not cycle.response_complete:
+            self.transport.close()
+        else:
+            self.refuse(msg)
+
+    def refuse(self, message: str) -> None:
+        """Answer what is no request with *message*, and close the connection."""
+        super().send_400_response(message)
+
     def rests_after(self, cycle: RequestResponseCycle) -> bool:
         """Whether no further request has begun to arrive after that of *cycle*."""
         return cycle is self.cycle and cycle.scope is self.scope and not self.pipeline
@@ -59,8 +72,11 @@ class StreamingHttpProtocol(HttpToolsProtocol):
         self.connections.discard(self)
         self.server_state.total_requests += 1
         self._unset_keepalive_if_required()
-        # The parser and this refer to each other.
+        # These refer to each other in circles, and ten thousand of them at once are work for the
+        # collector.
         self.parser = None  # type: ignore[assignment]
+        self.cycle = None  # type: ignore[assignment]
+        self.scope = None  # type: ignore[assignment]
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         cycle.scope["extensions"] = {TAKEOVER_EXTENSION: Takeover(self, cycle)}  # type: ignore[dict-item]

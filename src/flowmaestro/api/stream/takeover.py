@@ -46,6 +46,7 @@ class Takeover:
             return None
         connection = TakenConnection(protocol, cycle)
         cycle.response_complete = True
+        del cycle.scope["extensions"][TAKEOVER_EXTENSION]
         protocol.let_go()
         return connection
 

@@ -110,6 +110,7 @@ class Group:
         """Let a reader go."""
         self._take_out(stream)
         self._services.unwatch(stream)
+        self._services.hub.admission.leave(stream.owner)
         self.readers -= 1
         if not self.readers:
             self.topic.leave(self)

@@ -62,7 +62,7 @@ class Lane:
         Args:
             topic: what it follows; its head is known, and the caller holds it meanwhile.
             view: what it shows of it, with the framing of the connection.
-            opening: where it begins.
+            opening: where it begins, for an owner who was admitted: the stream lets them leave.
             connection: is told when the stream has ended or its transport is lost.
             finished: called once, when it is over, however that came.
         """
