@@ -30,7 +30,7 @@
  * ```
  *
  * No message holds an API key or a ticket. Names are written out because a minifier changes those
- * of classes.
+ * of classes, and are literal types because classes of one shape would be one type.
  */
 
 /** The root of what the SDK throws, except what an `AbortSignal` of the caller's own brings. */
@@ -79,7 +79,11 @@ export class APIError extends FlowMaestroError implements APIErrorFields {
 
 /** The API key, or the ticket, does not open the door. */
 export class AuthenticationError extends APIError {
-  override readonly name: string = "AuthenticationError";
+  override readonly name:
+    | "AuthenticationError"
+    | "InvalidAPIKey"
+    | "ExpiredAPIKey"
+    | "RevokedAPIKey" = "AuthenticationError";
 }
 
 /** There is no such key, or the request carried none. */
@@ -161,7 +165,8 @@ export class UnexpectedResponse extends FlowMaestroError {
 
 /** There was no whole answer, so nobody knows whether the request was carried out. */
 export class TransportError extends FlowMaestroError {
-  override readonly name: string = "TransportError";
+  override readonly name: "TransportError" | "ConnectionFailed" | "RequestTimeout" =
+    "TransportError";
 }
 
 /** No connection could be made, or it broke before the answer was whole. */

@@ -8,18 +8,15 @@ import { ExecutionFold, type ExecutionState, NOTHING_KNOWN } from "./execution-s
  * `reconnecting`: it broke off and will be opened again; `ended`: all events have come; `failed`: it
  * cannot go on, see `streamError`.
  */
-export type ConnectionState =
-  | "idle"
-  | "connecting"
-  | "open"
-  | "reconnecting"
-  | "ended"
-  | "failed";
+export type ConnectionState = "idle" | "connecting" | "open" | "reconnecting" | "ended" | "failed";
 
 /** What `useExecution` returns. */
 export interface ExecutionSnapshot extends ExecutionState {
   readonly connection: ConnectionState;
-  /** Why the stream cannot go on: a `FlowMaestroError`, or what the ticket's source threw. */
+  /**
+   * Why the stream cannot go on: a `FlowMaestroError`, or what the ticket's source or `onEvent`
+   * threw.
+   */
   readonly streamError: Error | null;
   /** Follows again, from where it stopped, after the stream has failed. */
   readonly reconnect: () => void;
@@ -101,6 +98,8 @@ export class ExecutionStore {
         onReconnect: () => this.#set("reconnecting"),
       });
       for await (const event of events) {
+        // It may have been on its way as this stream was stopped; the next one brings it again.
+        if (following.signal.aborted) return;
         this.#fold.apply(event);
         this.#change();
         onEvent(event);

@@ -1,3 +1,5 @@
+"use client"; // frameworks with server components must know
+
 /** React hooks of the FlowMaestro SDK. */
 
 export type { ExecutionState, NodeState, NodeStatus } from "./execution-state.js";

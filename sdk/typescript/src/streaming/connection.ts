@@ -36,9 +36,10 @@ export class Connection {
    *
    * @throws what the ticket's source throws.
    */
-  async open({ lastEventId, remainingMs = Number.POSITIVE_INFINITY }: Open): Promise<
-    Head | TransportError
-  > {
+  async open({
+    lastEventId,
+    remainingMs = Number.POSITIVE_INFINITY,
+  }: Open): Promise<Head | TransportError> {
     this.release();
     const { options, server } = this.#connector;
     const timeoutMs = Math.min(options.timeoutMs, remainingMs);
@@ -67,9 +68,9 @@ export class Connection {
   }
 
   /** Returns the next bytes of the response, none at its end. */
-  async read({ remainingMs = Number.POSITIVE_INFINITY }: Read): Promise<
-    Uint8Array | TransportError
-  > {
+  async read({
+    remainingMs = Number.POSITIVE_INFINITY,
+  }: Read): Promise<Uint8Array | TransportError> {
     const { options, server } = this.#connector;
     const silenceMs = Math.min(options.stallMs, remainingMs);
     try {
