@@ -92,9 +92,9 @@ export class Connection {
     const [attempt, reader] = [this.#attempt, this.#reader];
     this.#attempt = undefined;
     this.#reader = undefined;
-    // A body that has failed says so again; a fetch that ignores its signal heeds this.
-    reader?.cancel().catch(() => {});
     attempt?.abort();
+    // For a fetch that ignores its signal; a body that was aborted says so again.
+    reader?.cancel().catch(() => {});
   }
 
   #address(lastEventId: number): { url: string; headers: Record<string, string> } {
