@@ -49,8 +49,8 @@ export type {
 export type * from "./models.js";
 export type { Fetch, FlowMaestroClientOptions } from "./options.js";
 export type { Page } from "./pages.js";
+export type { Reconnecting } from "./streaming/actions.js";
 export type { EventStream } from "./streaming/event-stream.js";
-export type { Reconnecting } from "./streaming/resume.js";
 export type { StreamOptions, TicketSource } from "./streaming/stream-options.js";
 export type { StreamHandlers, Subscription } from "./streaming/subscription.js";
 export type {

@@ -1,4 +1,4 @@
-import { FIELDS_OF_TYPE, type FieldRule, UNKNOWN_TYPE_FIELDS } from "./fields.js";
+import { CHECK_OF_TYPE, checkAnyEvent } from "./fields.js";
 import type { Connected, StreamEvent } from "./models.js";
 
 /**
@@ -47,20 +47,8 @@ export function decodeEvent(data: string, number?: number): StreamEvent | Connec
   const fields = event as Record<string, unknown>;
   const { type } = fields;
   if (typeof type !== "string") throw new EventDecodeError(undefined, "type", "must be a string");
-  check(type, fields, FIELDS_OF_TYPE.get(type) ?? UNKNOWN_TYPE_FIELDS);
+  const fault = checkAnyEvent(fields) ?? CHECK_OF_TYPE.get(type)?.(fields);
+  if (fault !== undefined) throw new EventDecodeError(type, fault.field, fault.reason);
   if (number !== undefined) fields.number = number;
   return fields as unknown as StreamEvent | Connected;
-}
-
-function check(type: string, fields: Record<string, unknown>, rules: readonly FieldRule[]): void {
-  for (const { field, optional, holds, expected } of rules) {
-    const value = fields[field];
-    if (holds(value)) continue;
-    if (value === undefined && optional) continue;
-    throw new EventDecodeError(
-      type,
-      field,
-      value === undefined ? "is missing" : `must be ${expected}`,
-    );
-  }
 }

@@ -3,7 +3,7 @@ import type { Query } from "../requests/calls.js";
 import { type Connector, headerOf, REQUEST_MODE } from "../requests/connector.js";
 import { connectionFailed } from "../requests/faults.js";
 import { TIMED_OUT, within } from "../waiting.js";
-import type { Head, Open, Read } from "./resume.js";
+import type { Head, Open, Read } from "./actions.js";
 import type { TicketSource } from "./stream-options.js";
 
 const END = new Uint8Array();

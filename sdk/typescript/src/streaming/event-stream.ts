@@ -2,8 +2,9 @@ import type { StreamEvent } from "../events/models.js";
 import { eventsPath } from "../requests/calls.js";
 import type { Connector } from "../requests/connector.js";
 import { follow, sleep } from "../waiting.js";
+import type { Reply } from "./actions.js";
 import { Connection } from "./connection.js";
-import { type Reply, Resumption } from "./resume.js";
+import { Resumption } from "./resume.js";
 import { checkStreamOptions, type StreamOptions } from "./stream-options.js";
 
 /**
@@ -13,7 +14,7 @@ import { checkStreamOptions, type StreamOptions } from "./stream-options.js";
  * does.
  */
 export class EventStream implements AsyncIterableIterator<StreamEvent, void, undefined> {
-  readonly #resumption: Resumption;
+  readonly #cursor: Cursor;
   readonly #events: AsyncGenerator<StreamEvent, void, undefined>;
   readonly #closing = new AbortController();
 
@@ -22,7 +23,8 @@ export class EventStream implements AsyncIterableIterator<StreamEvent, void, und
     checkStreamOptions(options);
     const { types, include, ticket } = options;
     const { backoff, stallMs, maxRetries, maxRetryAfterMs } = connector.options;
-    this.#resumption = new Resumption(
+    const { lastEventId = 0 } = options;
+    const resumption = new Resumption(
       {
         backoff,
         stallMs,
@@ -32,7 +34,7 @@ export class EventStream implements AsyncIterableIterator<StreamEvent, void, und
         timeoutMs: options.timeoutMs,
         renewsTickets: typeof ticket === "function",
       },
-      options.lastEventId ?? 0,
+      lastEventId,
       { clock: () => performance.now(), now: Date.now, random: Math.random },
     );
     const request = {
@@ -41,12 +43,13 @@ export class EventStream implements AsyncIterableIterator<StreamEvent, void, und
       ticket,
     };
     const connection = new Connection(connector, request, this.#closing.signal);
-    this.#events = run(this.#resumption, connection, options, this.#closing);
+    this.#cursor = { lastEventId };
+    this.#events = run(resumption, connection, options, this.#closing, this.#cursor);
   }
 
   /** The number of the last event received: the cursor to go on from later. */
   get lastEventId(): number {
-    return this.#resumption.lastEventId;
+    return this.#cursor.lastEventId;
   }
 
   /**
@@ -74,6 +77,11 @@ export class EventStream implements AsyncIterableIterator<StreamEvent, void, und
   }
 }
 
+/** How far the caller is: events that came with others wait for their turn. */
+interface Cursor {
+  lastEventId: number;
+}
+
 /** Why a stream stops that its user closed. */
 const CLOSED = Symbol("closed");
 
@@ -82,6 +90,7 @@ async function* run(
   connection: Connection,
   { signal, onConnect, onReconnect }: StreamOptions,
   closing: AbortController,
+  cursor: Cursor,
 ): AsyncGenerator<StreamEvent, void, undefined> {
   const stopped = closing.signal;
   const unfollow = follow(signal, closing);
@@ -108,7 +117,11 @@ async function* run(
           onConnect?.(action.event);
           break;
         case "deliver":
-          yield action.event;
+          for (const event of action.events) {
+            stopped.throwIfAborted();
+            cursor.lastEventId = event.number;
+            yield event;
+          }
           break;
         case "reconnecting":
           connection.release();

@@ -2,19 +2,52 @@ import { decodeEvent, EventDecodeError } from "../events/codec.js";
 import { parseCursor } from "../events/cursor.js";
 import type { Connected, StreamEvent } from "../events/models.js";
 import type { ServerSentEvent } from "../events/sse-decoder.js";
-import { isUnknown } from "../events/types.js";
+import { isTerminal, isUnknown } from "../events/types.js";
 
 /** A frame that no stream carries. */
 export class InvalidFrame extends Error {
   override readonly name = "InvalidFrame";
 }
 
-/** Where a connection stands as a frame comes. */
+/** How far a connection has come. */
 export interface Position {
   /** The newest number of this connection; 0 for none. */
-  readonly newest: number;
-  /** The stream's cursor. */
-  readonly lastEventId: number;
+  newest: number;
+  /** The stream's cursor, over all its connections. */
+  lastEventId: number;
+}
+
+/** What some frames hold. */
+export interface Taken {
+  connected?: Connected;
+  /** Those that are new, in order. */
+  readonly events: StreamEvent[];
+  /** The first frame that no stream carries; what is behind it was not looked at. */
+  violation?: InvalidFrame;
+}
+
+/** Sorts `frames` out, up to a terminal event, and moves `position` over them. */
+export function takeFrames(frames: readonly ServerSentEvent[], position: Position): Taken {
+  const taken: Taken = { events: [] };
+  try {
+    for (const frame of frames) {
+      const event = readFrame(frame, position);
+      if (event === undefined) continue;
+      if (event.type === "connected") {
+        taken.connected = event;
+        continue;
+      }
+      position.newest = event.number;
+      if (event.number <= position.lastEventId) continue;
+      position.lastEventId = event.number;
+      taken.events.push(event);
+      if (isTerminal(event)) break;
+    }
+  } catch (error) {
+    if (!(error instanceof InvalidFrame)) throw error;
+    taken.violation = error;
+  }
+  return taken;
 }
 
 /**
@@ -23,9 +56,9 @@ export interface Position {
  *
  * @throws {@link InvalidFrame} the frame is none that a stream carries, or not in this place.
  */
-export function readFrame(
+function readFrame(
   frame: ServerSentEvent,
-  position: Position,
+  position: Readonly<Position>,
 ): StreamEvent | Connected | undefined {
   const number = frame.id === "" ? undefined : parseCursor(frame.id);
   if (number === undefined && frame.id !== "") {

@@ -9,7 +9,7 @@
  * | `read`         | take the next bytes of the body; reply: they, none at its end, or an error   |
  * |                | ({@link RequestTimeout}: nothing came)                                       |
  * | `connected`    | the server has begun to send; no reply                                       |
- * | `deliver`      | hand the event to the caller; no reply                                       |
+ * | `deliver`      | hand the events to the caller, one after the other; no reply                 |
  * | `reconnecting` | close the response, if one is open, then wait; no reply                      |
  *
  * It returns when the execution has ended, and throws when reconnecting cannot help.
@@ -28,7 +28,7 @@
  */
 
 import { isOk, readError } from "../answers.js";
-import { type Backoff, backoffDelayMs, type Random } from "../backoff.js";
+import { backoffDelayMs } from "../backoff.js";
 import {
   APIError,
   ConnectionFailed,
@@ -40,10 +40,10 @@ import {
   StreamStalled,
   TransportError,
 } from "../errors.js";
-import type { Connected, StreamEvent } from "../events/models.js";
-import { type ServerSentEvent, SSEDecoder } from "../events/sse-decoder.js";
+import { SSEDecoder } from "../events/sse-decoder.js";
 import { isTerminal } from "../events/types.js";
-import { InvalidFrame, readFrame } from "./frames.js";
+import type { Action, Head, Reconnecting, Reply, ResumeOptions, World } from "./actions.js";
+import { takeFrames } from "./frames.js";
 
 const MEDIA_TYPE = "text/event-stream";
 const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
@@ -51,85 +51,9 @@ const MAX_ERROR_BYTES = 65_536;
 /** From the second wait on; a server's `retry: 0` must not become a loop without pauses. */
 const MIN_GROWING_BASE_MS = 50;
 
-/** Request the events after `lastEventId`. */
-export interface Open {
-  readonly kind: "open";
-  readonly lastEventId: number;
-  /** How much of the caller's own time is left. */
-  readonly remainingMs: number | undefined;
-}
-
-export interface Read {
-  readonly kind: "read";
-  readonly remainingMs: number | undefined;
-}
-
-export interface Deliver {
-  readonly kind: "deliver";
-  readonly event: StreamEvent;
-}
-
-/** The stream broke off and will be opened again. */
-export interface Reconnecting {
-  readonly kind: "reconnecting";
-  readonly reason: FlowMaestroError;
-  /** How many milliseconds it waits before that. */
-  readonly delayMs: number;
-  /** The number of the last event delivered: the stream goes on after it. */
-  readonly lastEventId: number;
-}
-
-/** The beginning of a response. */
-export interface Head {
-  readonly status: number;
-  /** Looks a header up, in any case. */
-  readonly header: (name: string) => string | undefined;
-}
-
-export type Action =
-  | Open
-  | Read
-  | Deliver
-  | Reconnecting
-  | { readonly kind: "connected"; readonly event: Connected };
-export type Reply = Head | Uint8Array | TransportError | undefined;
-
-/** When to give up, and how long to wait before that. */
-export interface ResumeOptions {
-  /** Its base is replaced by the server's `retry:`. */
-  readonly backoff: Backoff;
-  /** Only told in errors: whoever drives the generator keeps the time of a single read. */
-  readonly stallMs: number;
-  /** How many reconnects in a row may bring no event; `undefined` is any number. */
-  readonly maxReconnects: number | undefined;
-  /**
-   * The same while no server has ever answered, if `maxReconnects` is `undefined`: a wrong address
-   * should not be waited for.
-   */
-  readonly maxFirstReconnects: number;
-  /** A server that asks to wait longer than this gets its error thrown instead. */
-  readonly maxRetryAfterMs: number;
-  /** How long the whole stream may take; `undefined` is any time. */
-  readonly timeoutMs: number | undefined;
-  /**
-   * Whether each `open` is sent with a ticket of its own: then one 401 is only an old ticket, and
-   * the next, without an event in between, throws.
-   */
-  readonly renewsTickets: boolean;
-}
-
-/** What the generator takes from the world. */
-export interface World {
-  /** Milliseconds that only ever grow. */
-  readonly clock: () => number;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly random: Random;
-}
-
 /** One stream, through any number of connections. */
 export class Resumption {
-  /** The stream's cursor: the number of the last event delivered. */
+  /** The number of the last event delivered: the cursor of the next request. */
   lastEventId: number;
 
   readonly #options: ResumeOptions;
@@ -198,7 +122,8 @@ export class Resumption {
   *#readEvents(): Generator<Action, FlowMaestroError | undefined, Reply> {
     const decoder = new SSEDecoder();
     const openedAt = this.#world.clock();
-    let newest = 0; // of this connection: a repeat is dropped, a step back is not
+    // The newest of this connection: a repeat is dropped, a step back is not.
+    const position = { newest: 0, lastEventId: this.lastEventId };
     while (true) {
       const chunk = yield* this.#read();
       if (chunk instanceof RequestTimeout) {
@@ -216,37 +141,20 @@ export class Resumption {
       if (this.#world.clock() - openedAt >= this.#options.backoff.maxMs) {
         this.#failures = 0; // a quiet connection that lives is progress, too
       }
-      for (const frame of frames) {
-        const read = this.#readFrame(frame, newest);
-        if (read instanceof InvalidFrame) return this.#violation(read.message, read);
-        if (read === undefined) continue;
-        if (read.type === "connected") {
-          yield { kind: "connected", event: read };
-          continue;
-        }
-        newest = read.number;
-        if (newest <= this.lastEventId) continue;
-        this.lastEventId = newest;
+      const { connected, events, violation } = takeFrames(frames, position);
+      this.lastEventId = position.lastEventId;
+      if (connected !== undefined) yield { kind: "connected", event: connected };
+      const last = events.at(-1);
+      if (last !== undefined) {
         this.#failures = 0;
-        yield { kind: "deliver", event: read };
-        if (isTerminal(read)) return undefined;
+        yield { kind: "deliver", events };
+        if (isTerminal(last)) return undefined;
       }
+      if (violation !== undefined) return this.#violation(violation.message, violation);
       if (decoder.overflowed) {
         this.#violatedAt = this.lastEventId; // it would be as large the next time
         return this.#violation(`an event of more than ${decoder.maxEventCharacters} characters`);
       }
-    }
-  }
-
-  #readFrame(
-    frame: ServerSentEvent,
-    newest: number,
-  ): StreamEvent | Connected | undefined | InvalidFrame {
-    try {
-      return readFrame(frame, { newest, lastEventId: this.lastEventId });
-    } catch (error) {
-      if (error instanceof InvalidFrame) return error;
-      throw error;
     }
   }
 

@@ -1,7 +1,7 @@
 import { ConfigurationError } from "../errors.js";
 import { MAX_CURSOR } from "../events/cursor.js";
 import type { Connected, EventType, ExtensionType } from "../events/models.js";
-import type { Reconnecting } from "./resume.js";
+import type { Reconnecting } from "./actions.js";
 
 /** Opens a stream without a key: a ticket, or what fetches one. */
 export type TicketSource = string | (() => string | Promise<string>);

@@ -1,9 +1,5 @@
-import {
-  type Action,
-  type Reply,
-  type ResumeOptions,
-  Resumption,
-} from "../../src/streaming/resume.js";
+import type { Action, Reply, ResumeOptions } from "../../src/streaming/actions.js";
+import { Resumption } from "../../src/streaming/resume.js";
 
 const OPTIONS: ResumeOptions = {
   backoff: { baseMs: 500, maxMs: 30_000 },
@@ -48,7 +44,7 @@ export class Driver {
 
   get numbers(): number[] {
     return this.actions.flatMap((action) =>
-      action.kind === "deliver" ? [action.event.number] : [],
+      action.kind === "deliver" ? action.events.map((event) => event.number) : [],
     );
   }
 

@@ -5,7 +5,7 @@ import {
   RequestTimeout,
   StreamProtocolError,
 } from "../../src/errors.js";
-import type { Action, Reply } from "../../src/streaming/resume.js";
+import type { Action, Reply } from "../../src/streaming/actions.js";
 import { vectors } from "../support/vectors.js";
 import { Driver } from "./resume-driver.js";
 
