@@ -4,6 +4,9 @@ import { ConnectionFailed } from "../errors.js";
 const BEFORE_SENDING =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_.*|ERR_TLS_CERT_.*|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_.*|ConnectionRefused|FailedToOpenSocket)$/;
 
+/** How Deno begins to say so; it gives no code. */
+const CONNECT = "client error (Connect)";
+
 /**
  * Returns the SDK's error for one that `fetch`, or reading a body, ended with.
  *
@@ -14,7 +17,7 @@ export function connectionFailed(server: string, error: unknown): ConnectionFail
   const reason = messageOf(chain.at(-1)) || messageOf(error) || "no reason given";
   return chain.some(happenedBeforeSending)
     ? new ConnectionFailed(`No connection to ${server}: ${reason}`, false, { cause: error })
-    : new ConnectionFailed(`The connection to ${server} broke: ${reason}`, true, { cause: error });
+    : new ConnectionFailed(`No whole answer from ${server}: ${reason}`, true, { cause: error });
 }
 
 /** `error` and its causes; of several addresses that were tried, the first one's. */
@@ -29,7 +32,9 @@ function causes(error: unknown): unknown[] {
 
 function happenedBeforeSending(error: unknown): boolean {
   const { code } = error as { code?: unknown };
-  return typeof code === "string" && BEFORE_SENDING.test(code);
+  return (
+    (typeof code === "string" && BEFORE_SENDING.test(code)) || messageOf(error).includes(CONNECT)
+  );
 }
 
 function messageOf(error: unknown): string {
