@@ -13,7 +13,7 @@ import { checkStreamOptions, type StreamOptions } from "./stream-options.js";
  * Iterate over it with `for await`, once. `break` frees the connection at once, as {@link close}
  * does.
  */
-export class EventStream implements AsyncIterableIterator<StreamEvent, void, undefined> {
+export class EventStream implements AsyncIterableIterator<StreamEvent> {
   readonly #cursor: Cursor;
   readonly #events: AsyncGenerator<StreamEvent, void, undefined>;
   readonly #closing = new AbortController();
