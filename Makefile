@@ -6,9 +6,11 @@ INSTALLED := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_INSTALLED := $(BENCH_VENV)/.installed
 BENCH := $(BENCH_VENV)/bin/python -m
+SDK := sdk/typescript
+SDK_INSTALLED := $(SDK)/node_modules/.installed
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help install demo test check format bench lock clean
+.PHONY: help install demo test check format sdk-check sdk-test bench lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +41,17 @@ format: $(INSTALLED) ## Rewrite the code in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+sdk-check: $(SDK_INSTALLED) ## Check the TypeScript SDK: format, lint, types, package (needs Node 20)
+	@cd $(SDK) && npm run --silent check
+
+sdk-test: $(INSTALLED) $(SDK_INSTALLED) ## Run the TypeScript SDK's tests, also against a real server
+	@cd $(SDK) && npm run --silent test
+
+$(SDK_INSTALLED): $(SDK)/package-lock.json
+	@command -v npm >/dev/null || { echo "The TypeScript SDK needs Node 20 or newer, with npm."; exit 1; }
+	@cd $(SDK) && npm ci --loglevel error
+	@touch $@
+
 bench: $(BENCH_INSTALLED) ## Measure: engine, log, replay, start-up, history (about 10 minutes)
 	$(BENCH) benchmarks.startup
 	$(BENCH) benchmarks.log_append
@@ -59,4 +72,4 @@ lock: ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra bench $(LOCK) -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(BENCH_VENV) $(SDK)/node_modules $(SDK)/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
