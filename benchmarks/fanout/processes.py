@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import select
+import signal
 import subprocess
 import tempfile
 import time
@@ -21,7 +23,7 @@ class ProcessFailed(Exception):
 
 
 class Process:
-    """Runs a command pinned to one core. It is killed at the end: nothing here must be saved."""
+    """Runs a command pinned to one core. At the end of its input it ends, or is killed."""
 
     def __init__(self, command: Sequence[str], *, core: int, folder: Path) -> None:
         self._name = " ".join(command)[:120]
@@ -31,6 +33,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            process_group=0,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -86,13 +89,13 @@ class Process:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        # The end of its input ends it, as it does should *this* process be killed.
         with contextlib.suppress(BrokenPipeError):
             self._input.close()
-        # The end of its input ends it; one that has children of its own (nginx) must end them.
         try:
-            self._process.wait(3)
+            self._process.wait(1)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
         self._output.close()
         self._errors.close()

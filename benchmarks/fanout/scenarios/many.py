@@ -12,7 +12,7 @@ from benchmarks.fanout.peers import Peer
 
 EXECUTIONS = 1_000
 PEERS = ("flowmaestro", "bare", "nchan")
-SECONDS = 3.0
+SECONDS = 2.0
 BURST = 10
 
 
