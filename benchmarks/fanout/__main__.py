@@ -47,6 +47,16 @@ def choose(names: str | None) -> tuple[list[Peer], dict[str, str]]:
     return [PEERS[name] for name in wanted if name not in skipped], skipped
 
 
+def command_of(options: argparse.Namespace) -> str:
+    """Return the command that measures the same again, wherever its results go."""
+    words = ["python", "-m", "benchmarks.fanout"]
+    words += ["--quick"] if options.quick else []
+    for name in ("only", "peers", "rounds"):
+        value = getattr(options, name)
+        words += [f"--{name}", str(value)] if value is not None else []
+    return shlex.join(words)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="see that it works, within a minute")
@@ -89,7 +99,7 @@ def main() -> None:
             if options.only in (None, name):
                 scenario(bench)
     run = {
-        "command": shlex.join(["python", "-m", "benchmarks.fanout", *sys.argv[1:]]),
+        "command": command_of(options),
         "date": time.strftime("%Y-%m-%d"),
         "minutes": (time.monotonic() - begun) / 60,
         "rounds": bench.rounds,

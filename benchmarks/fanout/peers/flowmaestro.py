@@ -8,6 +8,7 @@ all of that is in the figures. Readers send an API key that has no rate limit.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -161,6 +162,7 @@ async def main(database: str, http: str) -> None:
         config.http = HTTP_PROTOCOLS[http] or config.http
         listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         server = Server(config, parts, address="standard input's harness")
+        gc.freeze()  # as `flowmaestro serve` does
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve(sockets=[listener]))
             while not server.started:
