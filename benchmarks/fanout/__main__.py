@@ -79,7 +79,9 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         scratch = Path(
             stack.enter_context(
-                tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
+                tempfile.TemporaryDirectory(
+                    prefix="fanout-bench-", dir=memory if memory.is_dir() else None
+                )
             )
         )
         try:

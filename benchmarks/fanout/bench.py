@@ -149,7 +149,7 @@ class Bench:
     @contextmanager
     def server(self, peer: Peer, topics: int = 1) -> Iterator[Server]:
         """Run *peer* with so many topics on the server's core."""
-        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+        with tempfile.TemporaryDirectory(prefix="fanout-bench-", dir=self.folder) as name:
             folder = Path(name)
             command = peer.command(Place(folder, self.scratch, GENERATOR_CORE))
             with Process(command, core=SERVER_CORE, folder=folder) as process:
