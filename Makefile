@@ -52,13 +52,14 @@ $(SDK_INSTALLED): $(SDK)/package-lock.json
 	@cd $(SDK) && npm ci --loglevel error
 	@touch $@
 
-bench: $(BENCH_INSTALLED) ## Measure: engine, log, replay, start-up, history (about 10 minutes)
+bench: $(BENCH_INSTALLED) ## Measure: engine, log, replay, start-up, history, fan-out (about 25 minutes)
 	$(BENCH) benchmarks.startup
 	$(BENCH) benchmarks.log_append
 	$(BENCH) benchmarks.log_read
 	$(BENCH) benchmarks.engine
 	$(BENCH) benchmarks.replay
 	$(BENCH) benchmarks.history
+	$(BENCH) benchmarks.fanout
 
 $(BENCH_INSTALLED): requirements/bench.txt pyproject.toml
 	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
