@@ -65,6 +65,9 @@ class KeyWatch:
                     return
                 except StorageUnavailable as error:
                     logger.warning("the keys of open streams wait to be checked: %s", error)
+                except Exception:
+                    # Whatever it was, the next look is needed all the more.
+                    logger.exception("the keys of open streams could not be checked")
         finally:
             self._watching = False
             self._remembered.clear()

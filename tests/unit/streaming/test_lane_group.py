@@ -102,6 +102,9 @@ class Connection:
     def lost(self, stream: Stream) -> None:
         pass
 
+    def not_to_be_kept(self) -> None:
+        pass
+
     def give_back(self, stream: Stream, early: bytes) -> None:
         self.given_back = True
 
