@@ -153,6 +153,8 @@ class Group:
             stream.cursor = last.number
             if body:
                 stream.write(body)
+            if stream.group is None:
+                continue  # its transport failed
             if ended:
                 self._complete(stream)
             elif not stream.full:
@@ -277,7 +279,8 @@ class Group:
         view, retry_ms = self.view, self._services.hub.retry_ms()
         closing = view.format.closing(retry_ms)
         stream.write((view.framing.wrap(closing) if closing else b"") + view.framing.end)
-        self._complete(stream)
+        if stream.group is not None:
+            self._complete(stream)
 
     def _complete(self, stream: Stream) -> None:
         if stream.full:
