@@ -23,6 +23,7 @@ ABLE = ("flowmaestro", "flowmaestro-plain", "nchan")
 WAYS = ("none", "not read", "SIGSTOP")
 PADDING_BYTES = 7_900
 PER_SECOND = 20
+LATE_READERS = 20
 SECONDS = 4.0
 
 
@@ -46,6 +47,9 @@ def measure(bench: Bench, peer: Peer, round_: int, way: str) -> None:
         one = stack.enter_context(server.open(1, short_path=True))
         warm_up = Pace(WARM_UP_SECONDS, PER_SECOND, PADDING_BYTES)
         server.warm_up(streams, others, warm_up)
+        for _ in range(LATE_READERS):
+            # These fall behind at once. So what the server reads the log with is there before.
+            server.open(1).close()
         time.sleep(0.2)
         one.reset()
         if way == "SIGSTOP":
