@@ -35,7 +35,8 @@ from flowmaestro.streaming import (
     Topic,
     View,
 )
-from flowmaestro.streaming.lane.group import Group, Services
+from flowmaestro.streaming.lane.group import Group
+from flowmaestro.streaming.lane.services import Services
 
 VISIBLE = "node:started"
 HIDDEN = "node:log"

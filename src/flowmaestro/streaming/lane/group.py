@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from flowmaestro.events import TERMINAL_TYPES
 from flowmaestro.storage import LogRecord
 from flowmaestro.streaming.errors import LogGap
-from flowmaestro.streaming.hub import Hub
+from flowmaestro.streaming.lane.services import Services
 from flowmaestro.streaming.lane.stream import Stream
 from flowmaestro.streaming.paging import PageSize
 from flowmaestro.streaming.topic import Topic
@@ -35,28 +35,6 @@ class KeptPage(NamedTuple):
 
     cursor: int
     chunk: Chunk
-
-
-class Services(Protocol):
-    """What the groups share."""
-
-    @property
-    def hub(self) -> Hub: ...
-
-    def read_soon(self, group: Group, cursor: int) -> None:
-        """Bring :meth:`Group.page` or :meth:`Group.cut_off` what follows *cursor*."""
-
-    def written(self, group: Group) -> None:
-        """The group's level readers were just written to."""
-
-    def watch(self, stream: Stream) -> None:
-        """Drop the stream if its client takes nothing for too long, until :meth:`unwatch`."""
-
-    def unwatch(self, stream: Stream) -> None:
-        """The client has taken everything, or the stream is over."""
-
-    def empty(self, group: Group) -> None:
-        """The group's last reader has left."""
 
 
 class Group:
