@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from flowmaestro.storage import ApiKey, Keys, StorageClosed, StorageUnavailable
+from flowmaestro.storage import ApiKey, HashedKey, Keys, StorageClosed, StorageUnavailable
 from flowmaestro.streaming import Hub
 
 logger = logging.getLogger("flowmaestro.api")
@@ -37,6 +37,7 @@ class KeyWatch:
         self._seconds = seconds
         self._clock = clock
         self._remembered: dict[str, ApiKey] = {}
+        self._remembered_with_hash: dict[str, HashedKey] = {}
         self._watching = False
 
     async def find(self, key_hash: str) -> ApiKey | None:
@@ -53,6 +54,21 @@ class KeyWatch:
             self._remembered[key_hash] = key
         return key
 
+    async def find_with_hash(self, key_id: str) -> HashedKey | None:
+        """Return the key of this id with its hash, as :meth:`find` does.
+
+        Raises:
+            StorageUnavailable: it could not be looked up.
+        """
+        found = self._remembered_with_hash.get(key_id)
+        if found is not None:
+            return found
+        found = await self._keys.find_with_hash(key_id)
+        remembered = self._remembered_with_hash
+        if found is not None and self._watching and len(remembered) < MAX_REMEMBERED_KEYS:
+            remembered[key_id] = found
+        return found
+
     async def watch(self) -> None:
         """Look until cancelled. Only while this runs are keys remembered."""
         self._watching = True
@@ -67,7 +83,7 @@ class KeyWatch:
                     logger.warning("the keys of open streams wait to be checked: %s", error)
         finally:
             self._watching = False
-            self._remembered.clear()
+            self._forget()
 
     async def look(self) -> None:
         """Forget what is remembered, and end the streams of keys that were revoked, have expired or
@@ -76,7 +92,7 @@ class KeyWatch:
         Raises:
             StorageUnavailable: the keys could not be looked up.
         """
-        self._remembered.clear()
+        self._forget()
         owners = self._hub.admission.owners
         if not owners:
             return
@@ -86,3 +102,7 @@ class KeyWatch:
         if ended:
             self._hub.end_streams_of(ended)
             logger.info("ended the streams of keys that are no longer valid: %d", len(ended))
+
+    def _forget(self) -> None:
+        self._remembered.clear()
+        self._remembered_with_hash.clear()
