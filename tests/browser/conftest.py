@@ -6,6 +6,7 @@ a profile of its own.
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -30,6 +31,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 async def chromium() -> AsyncIterator[Browser]:
     async with launched_chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def sdk() -> Path:
+    """The folder of the built TypeScript SDK."""
+    root = HERE.parents[1]
+    built = subprocess.run(
+        ["make", "--silent", "sdk-build"], cwd=root, capture_output=True, text=True
+    )
+    if built.returncode != 0:
+        pytest.fail(f"`make sdk-build` failed:\n{built.stdout}{built.stderr}", pytrace=False)
+    return root / "sdk/typescript/dist"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
