@@ -17,6 +17,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.support.chromium import launched_chromium
 from tests.support.server import LiveServer, live_server
+from tests.support.web_site import WebSite, web_site
 
 HERE = Path(__file__).parent
 
@@ -62,8 +63,16 @@ async def page(context: BrowserContext) -> Page:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def server(tmp_path: Path) -> AsyncIterator[LiveServer]:
-    async with live_server(tmp_path) as live:
+async def site(sdk: Path) -> AsyncIterator[WebSite]:
+    """A web site of somebody else, at another origin."""
+    async with web_site(sdk) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def server(tmp_path: Path, site: WebSite) -> AsyncIterator[LiveServer]:
+    """A server that lets the site's pages in."""
+    async with live_server(tmp_path, cors_origins=(site.origin,)) as live:
         yield live
 
 

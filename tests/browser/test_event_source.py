@@ -4,45 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-import pytest_asyncio
 from playwright.async_api import BrowserContext, Page
 
 from flowmaestro.events import EXTENSION_TYPES
 from tests.support.api import create, execute, finish, waiting
+from tests.support.browser import many_naps, numbers, open_at, seen
 from tests.support.server import LiveServer, free_port, live_server, server_process
-from tests.support.web_site import WebSite, web_site
+from tests.support.web_site import WebSite
 
 CLOSED = "window.source.readyState === EventSource.CLOSED"
 MARKUP = "</script><script>window.hacked = true</script>\u2028<img src=x onerror=hacked=true>"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def site(sdk: Path) -> AsyncIterator[WebSite]:
-    async with web_site(sdk) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def server(tmp_path: Path, site: WebSite) -> AsyncIterator[LiveServer]:
-    async with live_server(tmp_path, cors_origins=(site.origin,)) as live:
-        yield live
-
-
-def many_naps(count: int) -> dict[str, Any]:
-    """A workflow of one short wait after the other."""
-    body = {"nodes": {"nap": {"type": "wait", "config": {"duration_ms": 40}}}, "edges": []}
-    config = {"items": list(range(count)), "max_concurrency": 1, "body": body}
-    return {
-        "name": "Naps",
-        "nodes": {"each": {"type": "loop", "config": config}},
-        "edges": [],
-    }
 
 
 def echo() -> dict[str, Any]:
@@ -63,22 +39,8 @@ async def address(client: httpx2.AsyncClient, execution_id: str, **query: str) -
     return str(url.copy_merge_params(query))
 
 
-async def open_at(page: Page, site: WebSite) -> None:
-    await page.goto(site.origin)
-    await page.wait_for_function("window.ready")
-
-
 async def watch(page: Page, url: str) -> None:
     await page.evaluate("(url) => watch(url)", url)
-
-
-async def seen(page: Page) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = await page.evaluate("seen")
-    return found
-
-
-async def numbers(page: Page) -> list[int]:
-    return [event["number"] for event in await seen(page)]
 
 
 async def test_it_sees_every_event_once_and_stops_by_itself(

@@ -43,7 +43,7 @@ _PAGE = """<!doctype html>
       ticket: () => fetchTicket(id),
       onEvent: (event) => seen.push(event),
       onError: (error) => { window.failure = `${error.name}: ${error.message}`; },
-      onClose: () => { window.closed = true; },
+      onClose: () => { window.isOver = true; },
       onReconnect: ({ reason }) => reconnects.push(reason.name),
       ...options,
     });
