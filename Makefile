@@ -10,7 +10,7 @@ SDK := sdk/typescript
 SDK_INSTALLED := $(SDK)/node_modules/.installed
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help install demo test check format sdk-check sdk-test bench lock clean
+.PHONY: help install demo test check format sdk-check sdk-build sdk-test bench lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ format: $(INSTALLED) ## Rewrite the code in the project's format
 
 sdk-check: $(SDK_INSTALLED) ## Check the TypeScript SDK: format, lint, types, package (needs Node 20)
 	@cd $(SDK) && npm run --silent check
+
+sdk-build: $(SDK)/dist/index.js ## Build the TypeScript SDK, if it has changed (needs Node 20)
+
+$(SDK)/dist/index.js: $(SDK_INSTALLED) $(shell find $(SDK)/src -type f 2>/dev/null) $(SDK)/tsdown.config.ts
+	@cd $(SDK) && npm run --silent build
+	@touch $@
 
 sdk-test: $(INSTALLED) $(SDK_INSTALLED) ## Run the TypeScript SDK's tests, also against a real server
 	@cd $(SDK) && npm run --silent test

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest_asyncio
 from tests.support.docs_matching import explain, matches
 from tests.support.docs_pages import ROOT, Block, blocks_of, name_of, pages
 from tests.support.docs_session import Ran, Session, session
-from tests.support.server import live_server
+from tests.support.server import free_port, live_server
 
 Runs = dict[Path, asyncio.Task[None]]
 
@@ -54,7 +53,7 @@ async def _go_through(page: Path, folder: Path) -> None:
     shutil.copytree(ROOT / "examples", folder / "examples")
     blocks = blocks_of(page)
     if any(block.role == "server" for block in blocks):
-        async with session(folder, f"127.0.0.1:{_free_port()}", {}) as own:
+        async with session(folder, f"127.0.0.1:{free_port()}", {}) as own:
             await _run(blocks, own)
         return
     async with live_server(folder) as server:
@@ -79,9 +78,3 @@ async def _run(blocks: list[Block], own: Session) -> None:
             assert matches(block.text, ran.output), (
                 f"{block.place}: {explain(block.text, ran.output)}"
             )
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port

@@ -60,6 +60,13 @@ def database_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'flowmaestro.db'}"
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
 @dataclass(frozen=True)
 class LiveServer:
     """A server that runs in this process and event loop."""

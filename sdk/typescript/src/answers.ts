@@ -66,6 +66,17 @@ export function readPage<Resource>(answer: Answer): {
 }
 
 /**
+ * Returns the page of events that a successful `answer` holds; the events are not looked at.
+ *
+ * @throws {@link UnexpectedResponse} the answer holds none.
+ */
+export function readEventPage(answer: Answer): { data: readonly unknown[]; done: boolean } {
+  const { data, done } = envelope(answer);
+  if (!Array.isArray(data)) throw unexpected(answer, "its data is no list");
+  return { data, done: done === true };
+}
+
+/**
  * Returns the error that a failed `answer` stands for.
  *
  * One that is not of the API's shape (a proxy's page) becomes an {@link APIError} with the code

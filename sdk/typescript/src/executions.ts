@@ -5,8 +5,13 @@ import { Page } from "./pages.js";
 import * as calls from "./requests/calls.js";
 import type { Connector } from "./requests/connector.js";
 import { EventStream } from "./streaming/event-stream.js";
+import { NativeStream } from "./streaming/native-stream.js";
 import type { StreamOptions } from "./streaming/stream-options.js";
-import { type StreamHandlers, Subscription } from "./streaming/subscription.js";
+import {
+  type NativeStreamHandlers,
+  type StreamHandlers,
+  Subscription,
+} from "./streaming/subscription.js";
 import type { PageOptions, RequestOptions } from "./workflows.js";
 
 export interface ListExecutionsOptions extends PageOptions {
@@ -120,6 +125,21 @@ export class Executions {
    */
   stream(executionId: string, handlers: StreamHandlers): Subscription {
     return new Subscription(this.streamIterator(executionId, handlers), handlers);
+  }
+
+  /**
+   * Follows an execution to its end as {@link stream} does, by way of the browser's `EventSource`:
+   * its connections show among the browser's event streams, and it reconnects by itself.
+   *
+   * With a function as the `ticket`, a ticket that has expired is renewed and the stream goes on at
+   * its cursor. No key is sent, as an `EventSource` cannot send one. A browser shows no heartbeats,
+   * so a connection that is silently dead is noticed by {@link stream} only.
+   *
+   * @throws {@link ConfigurationError} an option cannot be used; what else goes wrong, and that the
+   * platform has no `EventSource`, goes to `onError`.
+   */
+  openEventSource(executionId: string, handlers: NativeStreamHandlers): Subscription {
+    return new Subscription(new NativeStream(this.#connector, executionId, handlers), handlers);
   }
 
   /**

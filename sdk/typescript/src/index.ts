@@ -51,8 +51,17 @@ export type { Fetch, FlowMaestroClientOptions } from "./options.js";
 export type { Page } from "./pages.js";
 export type { Reconnecting } from "./streaming/actions.js";
 export type { EventStream } from "./streaming/event-stream.js";
-export type { StreamOptions, TicketSource } from "./streaming/stream-options.js";
-export type { StreamHandlers, Subscription } from "./streaming/subscription.js";
+export type {
+  NativeStreamOptions,
+  StreamOptions,
+  TicketSource,
+} from "./streaming/stream-options.js";
+export type {
+  EventHandlers,
+  NativeStreamHandlers,
+  StreamHandlers,
+  Subscription,
+} from "./streaming/subscription.js";
 export type {
   CreateWorkflowOptions,
   ExecuteOptions,

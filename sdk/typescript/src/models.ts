@@ -63,7 +63,7 @@ export interface ExecuteResponse {
 export interface Ticket {
   readonly ticket: string;
   readonly expires_at: string;
-  /** The path of the execution's event stream on the server. */
+  /** The path of the execution's event stream on the server, with the ticket in it. */
   readonly events_url: string;
 }
 

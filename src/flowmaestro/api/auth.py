@@ -1,28 +1,37 @@
-"""Who calls: API keys, their scopes, and the workspace they open."""
+"""Who calls: API keys, the tickets they signed, their scopes, and the workspace they open."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from flowmaestro.api.errors import ApiError
 from flowmaestro.api.keys import hash_key, key_environment
 from flowmaestro.api.middleware.request import KEY_ID_KEY, RESPONSE_HEADERS_KEY
 from flowmaestro.api.services import services_of
+from flowmaestro.api.tickets import InvalidTicket, parse_ticket
+from flowmaestro.events import format_timestamp
 from flowmaestro.storage import ApiKey
 
+TICKET_PARAMETER = "ticket"
+"""The query parameter that holds a ticket."""
+
 _CHALLENGE = 'Bearer realm="flowmaestro"'
+_KEY_HEADERS = ("x-api-key", "authorization")
+_NEW_TICKET = "Ask whoever gave it for a new one, and go on from your cursor."
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The key that a request came with; everything it may see is in its workspace."""
+    """The key that a request came with, or that signed the ticket it came with; everything it may
+    see is in its workspace."""
 
     key: ApiKey
+    key_hash: str = field(repr=False)
 
     @property
     def workspace(self) -> str:
@@ -49,15 +58,11 @@ class Caller:
             )
 
 
-def requires(*scopes: str, watched: bool = False) -> Callable[[Request], Awaitable[Caller]]:
-    """Return the dependency of a route that only keys with all *scopes* may use.
-
-    With *watched* the key may be as it was moments ago, which is for routes whose answers end with
-    the key: see :class:`~flowmaestro.api.key_watch.KeyWatch`.
-    """
+def requires(*scopes: str) -> Callable[[Request], Awaitable[Caller]]:
+    """Return the dependency of a route that only keys with all *scopes* may use."""
 
     async def authorized(request: Request) -> Caller:
-        caller = await authenticate(request, watched=watched)
+        caller = await authenticate(request)
         caller.require(*scopes)
         return caller
 
@@ -67,40 +72,92 @@ def requires(*scopes: str, watched: bool = False) -> Callable[[Request], Awaitab
 async def authenticate(request: Request, *, watched: bool = False) -> Caller:
     """Return who makes *request*, after counting it against the key's rate limits.
 
+    With *watched* the key may be as it was moments ago, which is for routes whose answers end with
+    the key: see :class:`~flowmaestro.api.key_watch.KeyWatch`.
+
     Raises:
         ApiError: ``invalid_api_key``, ``expired_api_key``, ``revoked_api_key`` or
             ``rate_limit_exceeded``.
         StorageUnavailable: the key could not be looked up.
     """
     services = services_of(request)
-    presented = presented_key(request.headers)
+    presented = hash_key(presented_key(request))
     # Found by its hash: an attacker who times the index lookup learns about SHA-256 values that
     # belong to no key they could name, so there is no secret here to compare in constant time.
     keys = services.key_watch if watched else services.storage.keys
-    key = await keys.find(hash_key(presented))
+    key = await keys.find(presented)
     if key is None:
         raise _refused("invalid_api_key", "There is no such API key.")
     request.scope[KEY_ID_KEY] = key.id
-    check_usable(key, request)
+    _check_usable(key, "This API key", services.clock())
+    await _count(request, key)
+    return Caller(key, presented)
+
+
+async def authenticate_reader(request: Request, execution_id: str) -> Caller:
+    """Return who asks for the events of *execution_id*, with a key or with a ticket for them, after
+    counting it against the key's rate limits.
+
+    Raises:
+        ApiError: as of :func:`authenticate`; a ticket is refused with the same codes, and
+            ``details.credential`` says whether the ticket or its key is what cannot be used.
+        StorageUnavailable: the key could not be looked up.
+    """
+    tickets = set(request.query_params.getlist(TICKET_PARAMETER))
+    if not tickets:
+        return await authenticate(request, watched=True)
+    if any(name in request.headers for name in _KEY_HEADERS):
+        raise _refused_ticket("The request carries a key and a ticket: send one of them.")
+    if len(tickets) > 1:
+        raise _refused_ticket("The request carries two different tickets.")
+    try:
+        ticket = parse_ticket(tickets.pop())
+    except InvalidTicket as error:
+        raise _refused_ticket(f"{error} {_NEW_TICKET}") from error
+    services = services_of(request)
+    found = await services.key_watch.find_with_hash(ticket.key_id)
+    # That a key is not there takes less time than a wrong signature: its id is no secret.
+    if found is None or not ticket.is_signed_with(found.key_hash):
+        raise _refused_ticket(
+            f"This ticket is not valid: it was changed, or another server gave it. {_NEW_TICKET}"
+        )
+    request.scope[KEY_ID_KEY] = found.key.id
+    now = services.clock()
+    _check_usable(found.key, "The API key of this ticket", now)
+    if ticket.expires_at <= now:
+        raise _refused(
+            "expired_api_key",
+            f"This ticket has expired. {_NEW_TICKET}",
+            {"credential": "ticket", "expired_at": format_timestamp(ticket.expires_at)},
+        )
+    if ticket.execution_id != execution_id:
+        raise _refused_ticket(
+            f"This ticket opens the events of {ticket.execution_id} and nothing else: ask for one "
+            "of this execution."
+        )
+    await _count(request, found.key)
+    return Caller(found.key, found.key_hash)
+
+
+def _check_usable(key: ApiKey, name: str, now: datetime) -> None:
+    if key.revoked_at is not None:
+        raise _refused("revoked_api_key", f"{name} has been revoked.", {"credential": "key"})
+    if key.expires_at is not None and key.expires_at <= now:
+        raise _refused("expired_api_key", f"{name} has expired.", {"credential": "key"})
+
+
+async def _count(request: Request, key: ApiKey) -> None:
     headers = await request.app.state.rate_limiter.take(key)
     request.scope[RESPONSE_HEADERS_KEY].update(headers)
-    return Caller(key)
 
 
-def check_usable(key: ApiKey, request: Request) -> None:
-    """Raise ``revoked_api_key`` or ``expired_api_key`` unless *key* may still be used."""
-    if key.revoked_at is not None:
-        raise _refused("revoked_api_key", "This API key has been revoked.")
-    if key.expires_at is not None and key.expires_at <= services_of(request).clock():
-        raise _refused("expired_api_key", "This API key has expired.")
-
-
-def presented_key(headers: Headers) -> str:
+def presented_key(request: Request) -> str:
     """Return the key in ``X-API-Key`` or ``Authorization: Bearer``, wherever it is.
 
     Raises:
         ApiError: ``invalid_api_key``: there is none, two that differ, or something that is no key.
     """
+    headers = request.headers
     presented = {value.strip() for value in headers.getlist("x-api-key")}
     for value in headers.getlist("authorization"):
         scheme, _, token = value.partition(" ")
@@ -108,8 +165,11 @@ def presented_key(headers: Headers) -> str:
             raise _refused("invalid_api_key", "The Authorization header must be 'Bearer KEY'.")
         presented.add(token.strip())
     if not presented:
+        only = "A ticket opens the events of one execution and nothing else. "
         raise _refused(
-            "invalid_api_key", "An API key is needed: X-API-Key: KEY or Authorization: Bearer KEY."
+            "invalid_api_key",
+            f"{only if TICKET_PARAMETER in request.query_params else ''}An API key is needed: "
+            "X-API-Key: KEY or Authorization: Bearer KEY.",
         )
     if len(presented) > 1:
         # Which of them was meant is not ours to guess: a proxy may have added one.
@@ -121,7 +181,13 @@ def presented_key(headers: Headers) -> str:
 
 
 def _refused(
-    code: Literal["invalid_api_key", "expired_api_key", "revoked_api_key"], message: str
+    code: Literal["invalid_api_key", "expired_api_key", "revoked_api_key"],
+    message: str,
+    details: Mapping[str, str] | None = None,
 ) -> ApiError:
     # RFC 9110 §11.6.1: a 401 says how to authenticate.
-    return ApiError(code, message, headers={"WWW-Authenticate": _CHALLENGE})
+    return ApiError(code, message, details, headers={"WWW-Authenticate": _CHALLENGE})
+
+
+def _refused_ticket(message: str) -> ApiError:
+    return _refused("invalid_api_key", message, {"credential": "ticket"})

@@ -12,6 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 import flowmaestro
+from flowmaestro.api.auth import TICKET_PARAMETER
 from flowmaestro.api.routes.table import Route
 from flowmaestro.api.schemas import ErrorEnvelope, Meta
 from flowmaestro.events import Connected, LoggedEvent
@@ -53,6 +54,12 @@ def describe(app: FastAPI, routes: Sequence[Route], prefix: str) -> dict[str, An
     components["securitySchemes"] = {
         "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         "Bearer": {"type": "http", "scheme": "bearer"},
+        "Ticket": {
+            "type": "apiKey",
+            "in": "query",
+            "name": TICKET_PARAMETER,
+            "description": "What POST /executions/{execution_id}/tickets gives.",
+        },
     }
     components["headers"] = _header_components()
     for path, methods in document["paths"].items():
@@ -65,6 +72,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     keyed = "401" in operation["responses"]
     operation["security"] = [{"ApiKey": []}, {"Bearer": []}] if keyed else []
     if path.endswith(_STREAM_PATH):
+        operation["security"].append({"Ticket": []})
         operation["responses"].update(_stream_responses())
     for status, response in operation["responses"].items():
         headers = response.setdefault("headers", {})

@@ -74,6 +74,16 @@ class AcceptedExecution(Resource):
     events_url: str = Field(description="The path of the execution's event stream.")
 
 
+class TicketView(Resource):
+    """What opens an execution's events without a key."""
+
+    ticket: str = Field(repr=False)
+    expires_at: Timestamp
+    events_url: str = Field(
+        repr=False, description="The path of the event stream, with the ticket in it."
+    )
+
+
 class WorkflowView(Resource):
     """A workflow at its newest version."""
 

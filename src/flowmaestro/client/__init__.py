@@ -41,6 +41,7 @@ from flowmaestro.client.models import (
     ExecuteResponse,
     Execution,
     Pagination,
+    Ticket,
     Workflow,
 )
 from flowmaestro.client.pages import AsyncPage, Page
@@ -84,6 +85,7 @@ __all__ = [
     "StreamInterrupted",
     "StreamProtocolError",
     "StreamStalled",
+    "Ticket",
     "TransportError",
     "UnexpectedResponse",
     "ValidationError",

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from flowmaestro.client.answers import Answer, read_page, read_resource
 from flowmaestro.client.errors import ConfigurationError
-from flowmaestro.client.models import ExecuteResponse, Execution, Pagination, Workflow
+from flowmaestro.client.models import ExecuteResponse, Execution, Pagination, Ticket, Workflow
 from flowmaestro.events import MAX_CURSOR, Status
 
 Result = TypeVar("Result")
@@ -101,6 +101,12 @@ def cancel_execution(execution_id: str, reason: str | None = None) -> Call[Execu
     path = _path("executions", execution_id, "cancel")
     body = None if reason is None else {"reason": reason}
     return Call("POST", path, partial(read_resource, Execution), body=body, repeatable=False)
+
+
+def create_ticket(execution_id: str, ttl_seconds: int) -> Call[Ticket]:
+    # A ticket that nobody received opens nothing for anybody, so a repeat does no harm.
+    path = _path("executions", execution_id, "tickets")
+    return Call("POST", path, partial(read_resource, Ticket), body={"ttl_seconds": ttl_seconds})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from flowmaestro.events import Status, Timestamp
 
@@ -76,6 +76,15 @@ class ExecuteResponse(Resource):
     inputs: dict[str, Any]
     events_url: str
     """The path of the execution's event stream on the server."""
+
+
+class Ticket(Resource):
+    """Opens the event stream of one execution, and nothing else, until it expires."""
+
+    ticket: str = Field(repr=False)
+    expires_at: Timestamp
+    events_url: str = Field(repr=False)
+    """The path of the event stream on the server, with the ticket in it."""
 
 
 class Pagination(Resource):

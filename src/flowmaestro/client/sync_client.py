@@ -15,7 +15,7 @@ from flowmaestro.client.answers import Answer
 from flowmaestro.client.backoff import Backoff
 from flowmaestro.client.calls import Call, Definition
 from flowmaestro.client.errors import CursorExpired, TransportError
-from flowmaestro.client.models import ExecuteResponse, Execution, Workflow
+from flowmaestro.client.models import ExecuteResponse, Execution, Ticket, Workflow
 from flowmaestro.client.options import ClientOptions, resolve_options
 from flowmaestro.client.pages import Page
 from flowmaestro.client.retries import Reply, Send, Wait, send_with_retries
@@ -271,6 +271,20 @@ class Executions:
             ValidationError: it has ended already, or the reason is too long.
         """
         return self._connector.run(calls.cancel_execution(execution_id, reason))
+
+    def create_ticket(self, execution_id: str, *, ttl_seconds: int = 300) -> Ticket:
+        """Return a ticket, which opens the event stream of this one execution, and nothing else,
+        in a place that no key should go to: a web page.
+
+        Args:
+            execution_id: which one.
+            ttl_seconds: for how long a stream can be opened with it, 1 to 3,600; one that is open
+                then goes on.
+
+        Raises:
+            ResourceNotFound: there is none of this id.
+        """
+        return self._connector.run(calls.create_ticket(execution_id, ttl_seconds))
 
     def wait_for_completion(
         self, execution_id: str, *, timeout_seconds: float | None = None

@@ -16,7 +16,9 @@ from flowmaestro.events import format_timestamp
 _PLAIN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """What every record has; the rest came with ``extra=``."""
 # A key in a path or a message is somebody's mistake, but the log must not keep it.
-_CREDENTIAL = re.compile(r"(fm_(?:live|test)_)[0-9A-Za-z]{6,}|((?:[?&]|\b)ticket=)[^&\s\"']+")
+_CREDENTIAL = re.compile(
+    r"(fm_(?:live|test)_)[0-9A-Za-z]{6,}|(fm_ticket_)[\w.-]{6,}|((?:[?&]|\b)ticket=)[^&\s\"']+"
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _REDACTED = "***"
 """As in events."""
@@ -33,7 +35,7 @@ class Redactor:
     def __call__(self, text: str) -> str:
         if self._secrets is not None:
             text = self._secrets.sub(_REDACTED, text)
-        return _CREDENTIAL.sub(lambda match: f"{match[1] or match[2]}{_REDACTED}", text)
+        return _CREDENTIAL.sub(lambda match: f"{match[1] or match[2] or match[3]}{_REDACTED}", text)
 
 
 class TextFormatter(logging.Formatter):

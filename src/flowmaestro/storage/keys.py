@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from flowmaestro.storage.errors import UnknownKey
 from flowmaestro.storage.ids import IdGenerator
-from flowmaestro.storage.models import ApiKey, NewKey
+from flowmaestro.storage.models import ApiKey, HashedKey, NewKey
 from flowmaestro.storage.options import StorageOptions
 from flowmaestro.storage.schema import api_keys
 from flowmaestro.storage.sqlite.readers import Readers
@@ -41,6 +41,11 @@ class Keys:
     async def find(self, key_hash: str) -> ApiKey | None:
         """Return the key of this hash, expired and revoked ones too; ``None`` if there is none."""
         return await self._readers.read(partial(_find, key_hash=key_hash))
+
+    async def find_with_hash(self, key_id: str) -> HashedKey | None:
+        """Return the key of this id and its hash, expired and revoked ones too; ``None`` if there
+        is none."""
+        return await self._readers.read(partial(_find_with_hash, key_id=key_id))
 
     async def get(self, key_id: str) -> ApiKey:
         """Return the key of this id, expired and revoked ones too.
@@ -81,11 +86,17 @@ def _create(connection: sa.Connection, *, key_id: str, new: NewKey) -> ApiKey:
 
 # Made once: every request looks a key up, and making a statement costs more than running it.
 _BY_HASH = sa.select(api_keys).where(api_keys.c.key_hash == sa.bindparam("key_hash"))
+_BY_ID = sa.select(api_keys).where(api_keys.c.id == sa.bindparam("key_id"))
 
 
 def _find(connection: sa.Connection, *, key_hash: str) -> ApiKey | None:
     row = connection.execute(_BY_HASH, {"key_hash": key_hash}).one_or_none()
     return None if row is None else _api_key(row)
+
+
+def _find_with_hash(connection: sa.Connection, *, key_id: str) -> HashedKey | None:
+    row = connection.execute(_BY_ID, {"key_id": key_id}).one_or_none()
+    return None if row is None else HashedKey(_api_key(row), row.key_hash)
 
 
 def _get(connection: sa.Connection, *, key_id: str) -> ApiKey:

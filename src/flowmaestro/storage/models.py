@@ -164,6 +164,14 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class HashedKey:
+    """A key with its hash, for those who check what was signed with it."""
+
+    key: ApiKey
+    key_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
     """One page of a listing, as it stood at one moment."""
 

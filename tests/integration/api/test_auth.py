@@ -84,6 +84,7 @@ async def test_a_key_that_is_revoked_stops_working_at_once(server: LiveServer) -
         ("GET", "/executions/exec_x", ["executions:read"]),
         ("GET", "/executions/exec_x/events", ["executions:read"]),
         ("POST", "/executions/exec_x/cancel", ["executions:read", "executions:cancel"]),
+        ("POST", "/executions/exec_x/tickets", ["executions:read"]),
     ],
 )
 async def test_every_route_needs_its_scopes_and_names_the_one_that_is_missing(
@@ -126,6 +127,7 @@ async def test_another_workspace_is_as_if_it_were_not_there(
             ("GET", f"/executions/{execution_id}"),
             ("GET", f"/executions/{execution_id}/events"),
             ("POST", f"/executions/{execution_id}/cancel"),
+            ("POST", f"/executions/{execution_id}/tickets"),
         ):
             body = greeting() if method == "PUT" else {}
             mine = await other.request(method, f"/v1{path}", json=body)

@@ -80,11 +80,65 @@ async def test_the_log_has_every_request_and_no_key_or_ticket(tmp_path: Path) ->
             assert hidden not in server.log
         lines = [json.loads(line) for line in server.log.splitlines()]
         requests = [line for line in lines if line["logger"] == "flowmaestro.access"]
-        assert [line["status"] for line in requests] == [200, 404, 404, 404, 401]
+        assert [line["status"] for line in requests] == [200, 404, 401, 404, 401]
         assert requests[0]["request_id"] == "seen"
         assert requests[0]["path"] == "/v1/workflows"
         assert requests[0]["key_id"].startswith("key_")
         assert requests[0]["duration_ms"] >= 0
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+async def test_no_key_or_ticket_is_in_what_a_whole_run_writes(
+    tmp_path: Path, log_format: str
+) -> None:
+    environment = {"FLOWMAESTRO_LOG_LEVEL": "debug", "FLOWMAESTRO_LOG_FORMAT": log_format}
+    with server_process(tmp_path, environment) as server:
+        key, other = await server.new_key(), await server.new_key()
+        async with await sse_client(server, key) as client:
+            execution_id = await execute(client, await create(client, waiting(1)))
+            tickets = [
+                (await client.post(f"/v1/executions/{execution_id}/tickets")).json()["data"]
+                for _ in range(2)
+            ]
+        ticket = tickets[0]["ticket"]
+        changed = f"{ticket[:-5]}AAAAA"
+        events = tickets[0]["events_url"]
+        port = int(server.base_url.rpartition(":")[2])
+        async with await sse_client(server, "") as client:
+            del client.headers["X-API-Key"]
+            assert "execution:completed" in (await client.get(events)).text
+            for path in (
+                f"{events}&follow=false",
+                f"{events}&last_event_id=none",
+                f"{events}&ticket={tickets[1]['ticket']}",
+                events.replace(ticket, changed),
+                events.replace(execution_id, "exec_other"),
+                f"/v1/executions?ticket={ticket}",
+                f"/v1/executions/{ticket}",
+                f"/{key}/{ticket}",
+                f"/metrics?{key}",
+            ):
+                for method in ("GET", "POST", "HEAD"):
+                    await client.request(method, path, headers={"X-Request-Id": key})
+            for header in ("X-API-Key", "Authorization", "Last-Event-ID", "Accept", "X-Request-Id"):
+                for value in (other, ticket):
+                    await client.get(events, headers={header: value})
+            for body in (f'{{"{key}": "{ticket}"}}', f"{{{key}", f'"{ticket}"'):
+                await client.post(
+                    f"/v1/executions/{execution_id}/tickets",
+                    content=body,
+                    headers={"X-API-Key": key},
+                )
+            metrics = (await client.get("/metrics")).text
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(f"GET {events} HTTP/9.9\r\n{key}\r\n\r\n".encode())
+            connection.recv(65536)
+        assert server.stop() == 0
+        assert server.log.count("flowmaestro.access") > 30
+        for hidden in (key, other, *(found["ticket"].rpartition(".")[2] for found in tickets)):
+            assert hidden not in server.log
+            assert hidden not in metrics
+        assert changed[-20:] not in server.log
 
 
 async def test_a_second_server_on_the_same_database_says_so_and_stops(tmp_path: Path) -> None:

@@ -144,6 +144,25 @@ def test_cancel(shell: Shell) -> None:
     assert server.requests[1].json == {"reason": "late"}
 
 
+def test_create_ticket(shell: Shell) -> None:
+    answer = {
+        "ticket": "sealed",
+        "expires_at": "2026-01-02T03:04:05.678Z",
+        "events_url": "/api/v1/executions/exec_1/events?ticket=sealed",
+    }
+    with scripted_server(success(answer, 201)) as server:
+        ticket = shell.call(server.url, lambda client: client.executions.create_ticket("exec_1"))
+        shell.call(
+            server.url, lambda client: client.executions.create_ticket("exec_1", ttl_seconds=60)
+        )
+    assert (ticket.ticket, ticket.events_url) == ("sealed", answer["events_url"])
+    assert "sealed" not in repr(ticket)
+    assert [(sent.method, sent.path) for sent in server.requests] == [
+        ("POST", "/api/v1/executions/exec_1/tickets")
+    ] * 2
+    assert [sent.json for sent in server.requests] == [{"ttl_seconds": 300}, {"ttl_seconds": 60}]
+
+
 def test_listing_goes_on_through_all_pages_without_repeats(shell: Shell) -> None:
     def collect(client: Any) -> Any:
         if isinstance(client, FlowMaestroClient):

@@ -40,6 +40,15 @@ async def test_a_keys_hash_is_in_no_repr(storage: Storage) -> None:
     assert "hash-1" not in repr(await storage.keys.create(new_key("hash-1")))
 
 
+async def test_who_checks_what_a_key_signed_finds_its_hash_by_its_id(storage: Storage) -> None:
+    key = await storage.keys.create(new_key("hash-1"))
+    found = await storage.keys.find_with_hash(key.id)
+    assert found is not None
+    assert (found.key, found.key_hash) == (key, "hash-1")
+    assert "hash-1" not in repr(found)
+    assert await storage.keys.find_with_hash("key_none") is None
+
+
 async def test_a_hash_that_is_taken_is_refused_without_showing_it(storage: Storage) -> None:
     await storage.keys.create(new_key("hash-1"))
     with pytest.raises(Exception, match="UNIQUE") as caught:

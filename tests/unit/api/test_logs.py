@@ -33,17 +33,25 @@ def test_keys_tickets_and_secrets_are_blotted_out(
     formatter: type[JsonFormatter] | type[TextFormatter],
 ) -> None:
     key = generate_key("live")
+    ticket = "fm_ticket_v1.key_1.exec_1.1700000000000." + "A-_z" * 10 + "abc"
     secret = 'quo"ted\\secret'
     line = formatter(Redactor([secret])).format(
         record(
-            "GET /x?ticket=abc.def-ghi&a=1 by %s with %s", key, secret, path=f"/{key}", note=secret
+            "GET /x?ticket=abc.def-ghi&a=1 by %s with %s and %s",
+            key,
+            secret,
+            ticket,
+            path=f"/{key}",
+            note=secret,
+            way=f"/{ticket}/x",
         )
     )
     assert key not in line
     assert "abc.def" not in line
+    assert "A-_z" not in line
     assert secret not in line
     assert "ted\\" not in line
-    assert line.count("***") == 5
+    assert line.count("***") == 7
 
 
 @pytest.mark.parametrize("formatter", FORMATTERS)

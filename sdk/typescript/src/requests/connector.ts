@@ -62,6 +62,12 @@ export class Connector {
     }
   }
 
+  /** Gets `url` once, without the key: for what a ticket opens. */
+  async ask(url: string, signal: AbortSignal): Promise<Answer | TransportError> {
+    const headers = { ...this.options.headers, Accept: "application/json" };
+    return this.#send({ url, init: { headers, ...REQUEST_MODE } }, signal);
+  }
+
   #request(call: Call<unknown>): Request {
     const headers: Record<string, string> = {
       Accept: "application/json",

@@ -17,7 +17,17 @@ export function connectionFailed(server: string, error: unknown): ConnectionFail
   const reason = messageOf(chain.at(-1)) || messageOf(error) || "no reason given";
   return chain.some(happenedBeforeSending)
     ? new ConnectionFailed(`No connection to ${server}: ${reason}`, false, { cause: error })
-    : new ConnectionFailed(`No whole answer from ${server}: ${reason}`, true, { cause: error });
+    : new ConnectionFailed(`No whole answer from ${server}: ${reason}${originHint(server)}`, true, {
+        cause: error,
+      });
+}
+
+/** In a page of another origin: a browser does not say that this is why it refuses. */
+function originHint(server: string): string {
+  const origin = globalThis.location?.origin;
+  return origin === undefined || origin === server
+    ? ""
+    : ` (is ${origin} in the server's FLOWMAESTRO_CORS_ORIGINS?)`;
 }
 
 /** `error` and its causes; of several addresses that were tried, the first one's. */

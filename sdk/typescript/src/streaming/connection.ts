@@ -5,6 +5,7 @@ import { connectionFailed } from "../requests/faults.js";
 import { TIMED_OUT, within } from "../waiting.js";
 import type { Head, Open, Read } from "./actions.js";
 import type { TicketSource } from "./stream-options.js";
+import { TicketHolder } from "./ticket-holder.js";
 
 const END = new Uint8Array();
 
@@ -20,15 +21,16 @@ export class Connection {
   readonly #connector: Connector;
   readonly #request: StreamRequest;
   readonly #signal: AbortSignal;
+  readonly #tickets: TicketHolder;
   #attempt: AbortController | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  #ticket: string | undefined;
 
   /** @param signal - ends waiting; the reason is thrown. */
   constructor(connector: Connector, request: StreamRequest, signal: AbortSignal) {
     this.#connector = connector;
     this.#request = request;
     this.#signal = signal;
+    this.#tickets = new TicketHolder(request.ticket);
   }
 
   /**
@@ -45,20 +47,16 @@ export class Connection {
     const timeoutMs = Math.min(options.timeoutMs, remainingMs);
     const late = (what: string): RequestTimeout =>
       new RequestTimeout(`${what} took longer than ${options.timeoutMs} ms.`);
-    const { ticket } = this.#request;
-    if (typeof ticket === "function" && this.#ticket === undefined) {
-      const fetched = await within(Promise.resolve(ticket()), timeoutMs, this.#signal);
-      if (fetched === TIMED_OUT) return late("Fetching a ticket");
-      this.#ticket = fetched;
-    }
-    const { url, headers } = this.#address(lastEventId);
+    const ticket = await this.#tickets.take(timeoutMs, this.#signal);
+    if (ticket === TIMED_OUT) return late("Fetching a ticket");
+    const { url, headers } = this.#address(lastEventId, ticket);
     const attempt = new AbortController();
     this.#attempt = attempt;
     try {
       const init = { headers, ...REQUEST_MODE, signal: attempt.signal };
       const response = await within(options.fetch(url, init), timeoutMs, this.#signal);
       if (response === TIMED_OUT) return late(`The answer of ${server}`);
-      if (response.status === 401) this.#ticket = undefined;
+      if (response.status === 401) this.#tickets.refused();
       this.#reader = response.body?.getReader();
       return { status: response.status, header: headerOf(response) };
     } catch (error) {
@@ -97,9 +95,11 @@ export class Connection {
     reader?.cancel().catch(() => {});
   }
 
-  #address(lastEventId: number): { url: string; headers: Record<string, string> } {
-    const { path, query, ticket: source } = this.#request;
-    const ticket = typeof source === "string" ? source : this.#ticket;
+  #address(
+    lastEventId: number,
+    ticket: string | undefined,
+  ): { url: string; headers: Record<string, string> } {
+    const { path, query } = this.#request;
     const connector = this.#connector;
     const accept = "text/event-stream";
     if (ticket !== undefined) {

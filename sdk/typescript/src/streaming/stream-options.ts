@@ -34,8 +34,16 @@ export interface StreamOptions {
   readonly onReconnect?: ((reconnecting: Reconnecting) => void) | undefined;
 }
 
+/** How to follow a stream by way of the browser's `EventSource`. */
+export interface NativeStreamOptions extends Omit<StreamOptions, "timeoutMs" | "onReconnect"> {
+  /** Called when the stream has broken off, before the browser or the SDK opens it again. */
+  readonly onReconnect?:
+    | ((reconnecting: Pick<Reconnecting, "reason" | "lastEventId">) => void)
+    | undefined;
+}
+
 /** @throws {@link ConfigurationError} a value cannot be used. */
-export function checkStreamOptions(options: StreamOptions): void {
+export function checkStreamOptions(options: Omit<StreamOptions, "onReconnect">): void {
   const { lastEventId = 0, timeoutMs, maxReconnects } = options;
   if (!(Number.isInteger(lastEventId) && lastEventId >= 0 && lastEventId <= MAX_CURSOR)) {
     throw new ConfigurationError(`lastEventId must be a whole number from 0 to ${MAX_CURSOR}.`);

@@ -1,9 +1,8 @@
 import type { StreamEvent } from "../events/models.js";
-import type { EventStream } from "./event-stream.js";
-import type { StreamOptions } from "./stream-options.js";
+import type { NativeStreamOptions, StreamOptions } from "./stream-options.js";
 
-/** What to do with a stream's events, and how to follow it. */
-export interface StreamHandlers extends StreamOptions {
+/** What to do with a stream's events. */
+export interface EventHandlers {
   /** Called with each event, in order, each once. A promise is waited for before the next event. */
   readonly onEvent: (event: StreamEvent) => unknown;
   /**
@@ -15,9 +14,21 @@ export interface StreamHandlers extends StreamOptions {
   readonly onClose?: (() => void) | undefined;
 }
 
+/** What to do with a stream's events, and how to follow it. */
+export interface StreamHandlers extends StreamOptions, EventHandlers {}
+
+/** The same for a stream by way of the browser's `EventSource`. */
+export interface NativeStreamHandlers extends NativeStreamOptions, EventHandlers {}
+
+/** The events of one execution, and what stops them. */
+export interface EventSequence extends AsyncIterable<StreamEvent> {
+  readonly lastEventId: number;
+  close(): Promise<void>;
+}
+
 /** A stream that calls back. */
 export class Subscription {
-  readonly #stream: EventStream;
+  readonly #stream: EventSequence;
   readonly #aborted: () => boolean;
   #isClosed = false;
 
@@ -25,7 +36,10 @@ export class Subscription {
   readonly closed: Promise<void>;
 
   /** @internal */
-  constructor(stream: EventStream, handlers: StreamHandlers) {
+  constructor(
+    stream: EventSequence,
+    handlers: EventHandlers & { signal?: AbortSignal | undefined },
+  ) {
     this.#stream = stream;
     this.#aborted = () => handlers.signal?.aborted ?? false;
     this.closed = this.#run(handlers);
@@ -42,7 +56,7 @@ export class Subscription {
     void this.#stream.close();
   }
 
-  async #run({ onEvent, onError, onClose }: StreamHandlers): Promise<void> {
+  async #run({ onEvent, onError, onClose }: EventHandlers): Promise<void> {
     try {
       for await (const event of this.#stream) {
         if (this.#isClosed) break;

@@ -1,6 +1,6 @@
 /** The SDK against a real server. */
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   EXTENSION_TYPES,
   FlowMaestroClient,
@@ -136,6 +136,46 @@ describe("a server that goes away in the middle", () => {
     ).toEqual(events);
     const completed = events.filter((event) => event.type === "node:completed");
     expect(completed).toHaveLength(items.length + 1);
+  });
+});
+
+describe("a ticket", () => {
+  test("opens the stream of its execution without a key", async () => {
+    const id = await greet();
+    const { ticket, expires_at, events_url } = await client.executions.createTicket(id);
+    expect(events_url).toBe(`/api/v1/executions/${id}/events?ticket=${ticket}`);
+    expect(Date.parse(expires_at)).toBeGreaterThan(Date.now());
+    const page = new FlowMaestroClient({ apiKey: null, baseUrl: server.baseUrl });
+    const events = await collect(page.executions.streamIterator(id, { ticket }));
+    expect(events).toEqual(await collect(client.executions.streamIterator(id)));
+  });
+
+  test("that has expired is renewed by its source", async () => {
+    const id = await greet();
+    const expired = await client.executions.createTicket(id, { ttlSeconds: 1 });
+    await vi.waitUntil(() => Date.now() > Date.parse(expired.expires_at), 10_000);
+    const tickets = [expired, await client.executions.createTicket(id)];
+    const told: Reconnecting[] = [];
+    const page = new FlowMaestroClient({ apiKey: null, baseUrl: server.baseUrl });
+    const events = page.executions.streamIterator(id, {
+      ticket: () => tickets.shift()?.ticket ?? "",
+      onReconnect: (notice) => told.push(notice),
+    });
+    expect((await collect(events)).at(-1)?.type).toBe("execution:completed");
+    expect(told.map(({ reason }) => reason.name)).toEqual(["ExpiredAPIKey"]);
+  });
+
+  test("of another execution is told whose it is", async () => {
+    const [mine, other] = [await greet(), await greet()];
+    const { ticket } = await client.executions.createTicket(other);
+    const following = collect(client.executions.streamIterator(mine, { ticket }));
+    await expect(following).rejects.toThrow(`This ticket opens the events of ${other}`);
+  });
+
+  test("is not given for an execution that does not exist, or for a day", async () => {
+    await expect(client.executions.createTicket("exec_nothing")).rejects.toThrow(ResourceNotFound);
+    const tooLong = client.executions.createTicket(await greet(), { ttlSeconds: 86_400 });
+    await expect(tooLong).rejects.toThrow(ValidationError);
   });
 });
 

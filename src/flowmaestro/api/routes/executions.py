@@ -1,7 +1,8 @@
-"""Executions: list, read, cancel, and watch."""
+"""Executions: list, read, cancel, watch, and let others watch."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Query
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flowmaestro.api.auth import requires
+from flowmaestro.api.auth import TICKET_PARAMETER, authenticate_reader
 from flowmaestro.api.bodies import read_model
 from flowmaestro.api.responses import success
 from flowmaestro.api.routes.parameters import (
@@ -21,9 +22,10 @@ from flowmaestro.api.routes.parameters import (
     Services,
 )
 from flowmaestro.api.routes.table import Route, json_body
-from flowmaestro.api.schemas import Envelope, ExecutionView, PageEnvelope, Pagination
+from flowmaestro.api.schemas import Envelope, ExecutionView, PageEnvelope, Pagination, TicketView
 from flowmaestro.api.services import services_of
 from flowmaestro.api.stream import Asker, stream_events
+from flowmaestro.api.tickets import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS, sign_ticket
 from flowmaestro.events import Status
 
 
@@ -33,6 +35,14 @@ class CancelRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     reason: str = Field(default="Cancelled by request.", min_length=1, max_length=1000)
+
+
+class TicketRequest(BaseModel):
+    """For how long a ticket is good; the body may be left out."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    ttl_seconds: int = Field(default=DEFAULT_TTL_SECONDS, ge=1, le=MAX_TTL_SECONDS)
 
 
 async def list_executions(
@@ -75,12 +85,35 @@ async def cancel_execution(
     return success(request.scope, ExecutionView.of(execution))
 
 
-_stream_reader = requires("executions:read", watched=True)
+async def create_ticket(
+    request: Request, caller: ExecutionReader, services: Services, execution_id: str
+) -> Response:
+    """A ticket: it opens the execution's events, read-only, in a place that no key should go to,
+    such as a web page. It ends with its time or with the key, whichever comes first."""
+    body = await read_model(request, TicketRequest)
+    execution = await services.storage.executions.get(execution_id, caller.workspace)
+    expires_at = services.clock() + timedelta(seconds=body.ttl_seconds)
+    if caller.key.expires_at is not None:
+        expires_at = min(expires_at, caller.key.expires_at)
+    ticket = sign_ticket(
+        key_id=caller.key.id,
+        key_hash=caller.key_hash,
+        execution_id=execution.id,
+        expires_at=expires_at,
+    )
+    events_path = request.url.path.removesuffix("/tickets") + "/events"
+    view = TicketView(
+        ticket=ticket,
+        expires_at=expires_at,
+        events_url=f"{events_path}?{TICKET_PARAMETER}={ticket}",
+    )
+    return success(request.scope, view, status=201, headers={"Cache-Control": "no-store"})
 
 
 async def get_events(request: Request, execution_id: str) -> Response:
     """The execution's events, from the first or from after a cursor on, then live."""
-    caller = await _stream_reader(request)
+    caller = await authenticate_reader(request, execution_id)
+    caller.require("executions:read")
     services = services_of(request)
     asker = Asker(workspace=caller.workspace, owner=caller.key.id)
     return await stream_events(request, execution_id, asker, services)
@@ -114,6 +147,17 @@ ROUTES = (
         model=Envelope[ExecutionView],
         errors=("validation_error", "resource_not_found", "payload_too_large"),
         openapi={"requestBody": json_body(CancelRequest, required=False)},
+    ),
+    Route(
+        method="POST",
+        path="/executions/{execution_id}/tickets",
+        endpoint=create_ticket,
+        summary="Create a ticket for an execution's events",
+        tag="Executions",
+        status=201,
+        model=Envelope[TicketView],
+        errors=("validation_error", "resource_not_found", "payload_too_large"),
+        openapi={"requestBody": json_body(TicketRequest, required=False)},
     ),
     Route(
         method="GET",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 from starlette.requests import Request
 
-from flowmaestro.api.auth import Caller, requires
+from flowmaestro.api.auth import TICKET_PARAMETER, Caller, requires
 from flowmaestro.api.routes.table import header_parameter, query_parameter
 from flowmaestro.api.services import ApiServices, services_of
 from flowmaestro.api.stream.query import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS
@@ -44,6 +44,9 @@ EVENTS_PARAMETERS: list[dict[str, Any]] = [
     ),
     query_parameter(
         "last_event_id", "The same, where headers cannot be set; the header wins.", _NUMBER
+    ),
+    query_parameter(
+        TICKET_PARAMETER, "A ticket for this execution, instead of a key.", {"type": "string"}
     ),
     query_parameter(
         "types",
