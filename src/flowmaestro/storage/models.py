@@ -32,6 +32,11 @@ class LogRecord(NamedTuple):  # one is made for every event, and a tuple costs l
     data: str
     """The event's JSON on one line: exactly these characters go to every reader."""
 
+    @property
+    def size_bytes(self) -> int:
+        """How long ``data`` is in UTF-8."""
+        return len(self.data) if self.data.isascii() else len(self.data.encode())
+
 
 @dataclass(frozen=True, slots=True)
 class LogHead:

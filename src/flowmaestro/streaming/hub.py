@@ -41,7 +41,7 @@ class StreamingGauges:
     level: int
     """Of these, those who have all there is."""
     behind: int
-    """Of these, those who are served from the log."""
+    """Of these, the others: served from the log, full, or given their last bytes."""
 
 
 class Hub:

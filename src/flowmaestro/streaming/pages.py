@@ -43,14 +43,14 @@ async def read_events(
     cursor = after
     while records := await hub.log.read(execution_id, after=cursor, limit=size.records):
         read_bytes = 0
-        for number, type_, data in records:
-            cursor = number
-            read_bytes += len(data)
-            if type_ not in visible:
+        for record in records:
+            cursor = record.number
+            read_bytes += record.size_bytes
+            if record.type not in visible:
                 continue
-            events.append(data)
-            events_bytes += len(data)
-            done = type_ in TERMINAL_TYPES
+            events.append(record.data)
+            events_bytes += record.size_bytes
+            done = record.type in TERMINAL_TYPES
             if done or len(events) == limit or events_bytes > _MAX_PAGE_BYTES:
                 return EventPage(events, cursor, done)
         size.learn(len(records), read_bytes)
@@ -65,18 +65,34 @@ async def wait_for_events(
     limit: int,
     visible: frozenset[str],
     wait_seconds: float,
+    owner: str,
 ) -> EventPage:
     """Return what :func:`read_events` returns; if that is nothing, wait for the next visible event.
 
+    Who waits is a follower like any other: it counts as a stream of *owner* meanwhile.
+
     Returns:
-        An empty page when *wait_seconds* have passed or the server is shutting down.
+        An empty page when *wait_seconds* have passed, the server is shutting down, or the owner may
+        not read any more.
 
     Raises:
         HubClosed: the server is shutting down.
+        TooManyStreams: the owner, or the server, has as many streams open as it may.
 
     And what :func:`read_events` raises. Cancelling it leaves nothing behind.
     """
-    news = _News(visible)
+    news = _News(visible, owner)
+    hub.admission.enter(owner)
+    try:
+        return await _wait_for(news, hub, execution_id, after, limit, wait_seconds)
+    finally:
+        hub.admission.leave(owner)
+
+
+async def _wait_for(
+    news: _News, hub: Hub, execution_id: str, after: int, limit: int, wait_seconds: float
+) -> EventPage:
+    visible = news.visible
     # Followed before the log is read: a commit between the two would not be heard of otherwise.
     topic = hub.follow(execution_id)
     topic.join(news)
@@ -87,6 +103,8 @@ async def wait_for_events(
         try:
             await asyncio.wait_for(news.heard.wait(), wait_seconds)
         except TimeoutError:
+            return page
+        if news.ended:
             return page
         return await read_events(
             hub, execution_id, after=page.next_cursor, limit=limit, visible=visible
@@ -102,14 +120,17 @@ class _News:
     readers = 1
     behind = 0
 
-    def __init__(self, visible: frozenset[str]) -> None:
+    def __init__(self, visible: frozenset[str], owner: str) -> None:
         self.heard = asyncio.Event()
-        self._visible = visible
+        self.ended = False
+        self.visible = visible
+        self._owner = owner
 
     def offer(self, batch: Batch) -> None:
-        if any(record.type in self._visible for record in batch.records):
+        if any(record.type in self.visible for record in batch.records):
             self.heard.set()
 
     def end(self, owners: Collection[str] | None = None) -> None:
-        if owners is None:  # a page that is asked for is answered, whoever asked
+        if owners is None or self._owner in owners:
+            self.ended = True
             self.heard.set()

@@ -22,15 +22,16 @@ class PageSize:
         self._page_bytes = page_bytes
 
     def learn(self, records: int, size_bytes: int) -> None:
-        """Take note of a page of so many *records* and so many bytes."""
-        fitting = self._page_bytes * records // max(size_bytes, 1)
+        """Take note of a page that showed so many *records* and so many bytes. After one that
+        showed none the next is as long as may be."""
+        fitting = self._page_bytes * records // max(size_bytes, 1) if records else self._max_records
         self.records = max(1, min(fitting, self._max_records))
 
     def cut(self, records: list[LogRecord]) -> list[LogRecord]:
         """Return the first of *records* that fit into a page: at least one."""
         size = 0
         for count, record in enumerate(records):
-            size += len(record.data)
+            size += record.size_bytes
             if size > self._page_bytes and count:
                 return records[:count]
         return records
@@ -57,8 +58,7 @@ async def read_page(
         return EMPTY
     records = size.cut(records)
     chunk = render(records, view)
-    if chunk.events:
-        size.learn(chunk.events, len(chunk.body))
+    size.learn(chunk.events, len(chunk.body))
     first, last = records[0], records[-1]
     subscription.page(first.number, last.number, ended=last.type in TERMINAL_TYPES)
     return chunk

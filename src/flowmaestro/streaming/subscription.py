@@ -6,8 +6,8 @@ makes the subscription *level*: commits are then offered to it as they come, and
 bounded size until the shell takes them. A commit that does not fit, or does not follow on what is
 there, puts it behind again. Nothing is lost by that, for the log has it.
 
-The shell owns the I/O: :class:`~flowmaestro.streaming.reader.Reader` is one that a task pulls from;
-one that pushes into a transport needs nothing else from here.
+The shell owns the I/O: :class:`~flowmaestro.streaming.reader.Reader`, which a task pulls from. On
+the lane the same idea is kept for many at once, by :mod:`flowmaestro.streaming.lane.group`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -10,6 +11,8 @@ from typing import Final, Protocol
 from flowmaestro.events import Status
 from flowmaestro.storage import EventLog, LogHead, LogRecord
 from flowmaestro.streaming.views import Batch
+
+_logger = logging.getLogger(__name__)
 
 _STATUS_AFTER: Final[Mapping[str, Status]] = MappingProxyType(
     {
@@ -30,7 +33,7 @@ class Member(Protocol):
 
     @property
     def behind(self) -> int:
-        """How many of these are being served from the log just now."""
+        """How many of these are not level just now."""
 
     def offer(self, batch: Batch) -> None:
         """Take a commit. It runs while the commit's writer waits, so it must not block."""
@@ -115,8 +118,13 @@ class Topic:
 
         Cancelling it disturbs nobody who waits for the same.
         """
-        if not self._known or self._status is None or self.ended or at_least > self.newest:
-            return await self._read_head()
+        if not self._known:
+            head = await self._learn()
+            if head.ended and head.last_number >= at_least:
+                return head
+        # Commits may have been heard of while it was read.
+        if self._status is None or self.ended or at_least > self.newest:
+            return await self._log.head(self.execution_id)
         return LogHead(
             self.execution_id,
             self.newest,
@@ -134,11 +142,13 @@ class Topic:
         for record in records:
             self._status = _STATUS_AFTER.get(record.type, self._status)
         for member in tuple(self._members):
-            member.offer(batch)
+            try:
+                member.offer(batch)
+            except Exception:
+                # Whatever it is, the other members must not miss this.
+                _logger.exception("a follower of %s failed", self.execution_id)
 
-    async def _read_head(self) -> LogHead:
-        if self._known:
-            return await self._log.head(self.execution_id)
+    async def _learn(self) -> LogHead:
         # Whoever asks meanwhile waits for the same answer.
         if self._learning is None:
             self._learning = asyncio.ensure_future(self._learn_head())

@@ -101,6 +101,21 @@ async def test_a_revoked_keys_streams_end_on_a_whole_frame_and_nobody_elses(
             assert (await ours.events_until())[-1].event == "execution:cancelled"
 
 
+async def test_a_page_that_waits_counts_as_a_stream_and_ends_with_its_key(tmp_path: Path) -> None:
+    async with live_server(tmp_path, max_streams_per_key=1, key_recheck_seconds=0.1) as server:
+        execution_id = await an_execution(server)
+        key, stored = await create_key(server.parts.storage)
+        target = f"/v1/executions/{execution_id}/events?follow=false&wait=60&last_event_id=2"
+        async with server.client(key) as client:
+            waiting_page = asyncio.create_task(client.get(target))
+            await until(lambda: stored.id in server.parts.hub.admission.owners)
+            assert (await client.get(target)).status_code == 429
+            await server.parts.storage.keys.revoke(stored.id)
+            assert (await waiting_page).json()["data"] == []
+            assert (await client.get(target)).status_code == 401
+        assert server.parts.hub.admission.owners == ()
+
+
 async def test_an_expired_keys_streams_end(tmp_path: Path) -> None:
     async with live_server(tmp_path, key_recheck_seconds=0.1) as server:
         execution_id = await an_execution(server)

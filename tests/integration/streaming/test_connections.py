@@ -313,6 +313,24 @@ async def test_a_reader_that_takes_a_little_now_and_then_is_kept_on_its_socket(
         await nothing_is_left(stage)
 
 
+async def test_a_stalled_reader_on_a_connection_that_was_not_taken_over_is_dropped(
+    open_stage: OpenStage, lane: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    if not lane:
+        return  # a server without our extensions cannot abort
+    options = StreamingOptions(stalled_reader_seconds=0.3)
+    async with open_stage(options, send_buffer_bytes=SMALL) as stage:
+        script = await stage.script()
+        await script.append(2_000, padding=1_000)
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", stage.port))
+            connection.sendall(head_of(f"/{script.execution_id}") + b"GET")
+            await until(lambda: stage.hub.counters.drops == 1)
+            await nothing_is_left(stage)
+        assert "without completing response" not in caplog.text
+
+
 async def test_a_reader_that_takes_nothing_of_a_quiet_stream_is_dropped(
     open_stage: OpenStage, lane: bool
 ) -> None:

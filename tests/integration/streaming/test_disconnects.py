@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flowmaestro.storage import Storage, UnknownExecution
+from flowmaestro.storage import LogHead, LogRecord, Storage, UnknownExecution
 from flowmaestro.streaming import (
     Hub,
     Outcome,
@@ -89,6 +89,42 @@ async def test_shutdown_ends_every_stream_on_a_whole_frame_with_a_spread_out_ret
     assert len(retries) > 6
     await stage.hub.wait_empty()
     await stage.wait_nobody_follows()
+
+
+async def test_a_stream_that_was_being_opened_at_shutdown_ends_and_leaves_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = await stage.script(events=3)
+    read_head = stage.storage.log.head
+
+    async def read_while_shutting_down(execution_id: str) -> LogHead:
+        head = await read_head(execution_id)
+        stage.hub.close()
+        return head
+
+    monkeypatch.setattr(stage.storage.log, "head", read_while_shutting_down)
+    async with await request(stage.port, f"/{script.execution_id}") as response:
+        assert response.status == 200
+        await response.read_all()
+        assert response.body.split(b"\n\n")[-2].startswith(b"retry: ")
+    await stage.wait_nobody_follows()
+    await until(lambda: not stage.server.uvicorn.server_state.connections)
+
+
+async def test_a_head_that_is_being_read_is_not_too_old_for_who_asks_meanwhile(
+    tmp_path: Path,
+) -> None:
+    async with await Storage.open(f"sqlite:///{tmp_path / 'test.db'}") as storage:
+        await create_execution(storage, "exec_1")
+        script = Script(storage, "exec_1")
+        await script.append(5)
+        topic = Hub(storage.log).follow("exec_1")
+        first = asyncio.ensure_future(topic.head())
+        await asyncio.sleep(0)  # it is being read now
+        topic.publish([LogRecord(6, "node:started", "{}")])
+        assert (await topic.head(at_least=6)).last_number == 6
+        assert (await first).last_number == 6
+        topic.release()
 
 
 @pytest.mark.parametrize("query", ["", "?follow=false&wait=5"])

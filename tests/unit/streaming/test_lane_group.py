@@ -101,6 +101,9 @@ class Connection:
     transport: Any
     given_back: bool = False
 
+    def begin(self, stream: Stream) -> None:
+        pass
+
     def lost(self, stream: Stream) -> None:
         pass
 
@@ -130,6 +133,7 @@ class Shell:
         self.wanted: list[int] = []
         self.watched: set[Stream] = set()
         self.emptied = False
+        self.ending: list[Stream] = []
         self.written_to = 0
 
     def read_soon(self, group: Group, cursor: int) -> None:
@@ -143,6 +147,18 @@ class Shell:
 
     def unwatch(self, stream: Stream) -> None:
         self.watched.discard(stream)
+
+    def complete_soon(self, stream: Stream) -> None:
+        self.ending.append(stream)
+
+    def complete_one(self) -> None:
+        stream = self.ending.pop(0)
+        if stream.group is not None and not stream.full:
+            stream.complete()
+
+    def complete_all(self) -> None:
+        while self.ending:
+            self.complete_one()
 
     def empty(self, group: Group) -> None:
         self.emptied = True
@@ -318,23 +334,28 @@ def test_the_terminal_event_ends_every_stream_once_and_empties_the_group() -> No
     readers[1].transport.tight = True
     group.offer(Batch(records(1, 2, ended=True)))
     assert all(reader.at_end for reader in readers)
+    assert group.readers == 3
+    shell.complete_all()
     assert [reader.finished for reader in readers] == [1, 0, 1]
     readers[1].transport.drain()
+    shell.complete_all()
     assert [reader.finished for reader in readers] == [1, 1, 1]
     assert all(reader.connection.given_back for reader in readers)
     assert shell.emptied
 
 
 def test_a_page_with_the_terminal_event_ends_its_readers_streams() -> None:
-    group, _ = a_group(newest=1)
+    group, shell = a_group(newest=1)
     early, late = Reader(group, 1), Reader(group, 0)
     late.transport.tight = True
     group.offer(Batch(records(2, 2, ended=True)))
     group.page(0, [record(1), record(2, TERMINAL)])
+    shell.complete_all()
     assert early.at_end
     assert late.at_end
-    assert late.finished == 0
+    assert (early.finished, late.finished) == (1, 0)
     late.transport.drain()
+    shell.complete_all()
     assert late.finished == 1
 
 
@@ -351,21 +372,23 @@ def test_a_transport_that_fails_costs_the_others_nothing() -> None:
 
 @pytest.mark.parametrize("page", [[], records(4, 5)])
 def test_a_log_that_lacks_what_follows_a_cursor_is_refused(page: list[LogRecord]) -> None:
-    group, _ = a_group(newest=5)
+    group, shell = a_group(newest=5)
     reader = Reader(group, 2)
     with pytest.raises(LogGap):
         group.page(2, page)
     group.cut_off(2)
+    shell.complete_all()
     assert reader.numbers == []
     assert reader.transport.got == [OPENING, CLOSING, END]
     assert reader.finished == 1
 
 
 def test_only_the_streams_of_an_owner_end_with_it() -> None:
-    group, _ = a_group(newest=2)
+    group, shell = a_group(newest=2)
     level, behind = Reader(group, 2, owner="key_2"), Reader(group, 0, owner="key_2")
     other = Reader(group, 2)
     group.end({"key_2"})
+    shell.complete_all()
     assert level.transport.got == behind.transport.got == [OPENING, CLOSING, END]
     assert other.transport.got == [OPENING]
     assert group.readers == 1
@@ -453,6 +476,11 @@ class AnyInterleaving(RuleBasedStateMachine):
     def get_a_page(self, which: int) -> None:
         self.group.page(*self.reading.pop(which % len(self.reading)))
 
+    @precondition(lambda self: self.shell.ending)
+    @rule()
+    def complete_a_stream(self) -> None:
+        self.shell.complete_one()
+
     @rule(reader=readers)
     def fill(self, reader: Reader) -> None:
         reader.transport.tight = True
@@ -503,6 +531,7 @@ class AnyInterleaving(RuleBasedStateMachine):
                 self.read_a_page()
             if self.reading:
                 self.get_a_page(0)
+        self.shell.complete_all()
         self.everything_came_once_and_in_order()
         for reader in self.all:
             if id(reader) in self.gone:

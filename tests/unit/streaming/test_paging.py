@@ -33,6 +33,18 @@ def test_a_page_is_cut_where_it_grows_past_its_bytes_but_never_to_nothing() -> N
     assert len(size.cut(records(10, 20))) == 2
 
 
+def test_a_page_is_as_long_as_its_bytes_not_its_characters() -> None:
+    size = PageSize(max_records=500, page_bytes=100)
+    page = [LogRecord(number, "node:log", "語" * 30) for number in (1, 2, 3)]  # 90 bytes each
+    assert len(size.cut(page)) == 1
+
+
+def test_after_a_page_that_showed_nothing_the_next_is_as_long_as_may_be() -> None:
+    size = PageSize(max_records=500, page_bytes=100)
+    size.learn(0, 0)
+    assert size.records == 500
+
+
 @pytest.mark.parametrize(
     "options",
     [

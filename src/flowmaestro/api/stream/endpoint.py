@@ -93,7 +93,7 @@ async def stream_events(
             if head.workspace != asker.workspace:
                 raise UnknownExecution(execution_id)
             if query.media_type == JSON:
-                return await _page(request, query, head, hub)
+                return await _page(request, query, head, asker.owner, hub)
             if _at_end(query, head):
                 return Response(status_code=204, headers=_PAGE_HEADERS)
             if request.method == "HEAD":
@@ -140,7 +140,9 @@ def _too_many(error: TooManyStreams) -> ApiError:
     )
 
 
-async def _page(request: Request, query: EventsQuery, head: LogHead, hub: Hub) -> Response:
+async def _page(
+    request: Request, query: EventsQuery, head: LogHead, owner: str, hub: Hub
+) -> Response:
     at_end = _at_end(query, head)
     if request.method == "HEAD":
         return HeadersOnly(media_type=JSON, headers=_PAGE_HEADERS)
@@ -151,7 +153,7 @@ async def _page(request: Request, query: EventsQuery, head: LogHead, hub: Hub) -
             hub, head.execution_id, after=query.cursor, limit=query.limit, visible=query.visible
         )
     else:
-        found = await _long_poll(request, head.execution_id, query, hub)
+        found = await _long_poll(request, head.execution_id, query, owner, hub)
         if found is None:
             return Response(status_code=204)  # nobody is there to see it
         page = found
@@ -166,7 +168,7 @@ async def _page(request: Request, query: EventsQuery, head: LogHead, hub: Hub) -
 
 
 async def _long_poll(
-    request: Request, execution_id: str, query: EventsQuery, hub: Hub
+    request: Request, execution_id: str, query: EventsQuery, owner: str, hub: Hub
 ) -> EventPage | None:
     """Return the page, ``None`` if the client went away first."""
     polling = asyncio.ensure_future(
@@ -177,6 +179,7 @@ async def _long_poll(
             limit=query.limit,
             visible=query.visible,
             wait_seconds=query.wait_seconds,
+            owner=owner,
         )
     )
     disconnected = asyncio.ensure_future(wait_disconnected(request.receive))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import is_ssl
 
-from flowmaestro.api.stream.takeover import TAKEOVER_EXTENSION, Takeover
+from flowmaestro.api.stream.takeover import ABORT_EXTENSION, TAKEOVER_EXTENSION, Takeover
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -44,6 +44,7 @@ class StreamingHttpProtocol(HttpToolsProtocol):
     def connection_resumed(self, transport: asyncio.Transport, early: bytes) -> None:
         """Go on with a connection whose last response is over; *early* is what came meanwhile."""
         self.connection_made(transport)
+        transport.set_write_buffer_limits()
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
@@ -79,7 +80,11 @@ class StreamingHttpProtocol(HttpToolsProtocol):
         self.scope = None  # type: ignore[assignment]
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        cycle.scope["extensions"] = {TAKEOVER_EXTENSION: Takeover(self, cycle)}  # type: ignore[dict-item]
+        extensions: dict[str, Any] = {
+            TAKEOVER_EXTENSION: Takeover(self, cycle),
+            ABORT_EXTENSION: self.transport.abort,
+        }
+        cycle.scope["extensions"] = extensions
         if cycle.scope["http_version"] == "1.0":
             app = _Unchunked(app, cycle)
         super()._start_asgi_task(cycle, app)

@@ -12,12 +12,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from flowmaestro.api.responses import when_over
-from flowmaestro.api.stream.takeover import TAKEOVER_EXTENSION
+from flowmaestro.api.stream.takeover import ABORT_EXTENSION, TAKEOVER_EXTENSION
 from flowmaestro.streaming import Hub, Lane, Opening, Outcome, Reader, Topic, View
-
-ABORT_EXTENSION: Final = "flowmaestro.abort"
-"""An extension of the ASGI scope: a function of no arguments that ends the connection at once,
-without waiting for its peer to take what is buffered."""
 
 # `no-transform` and `X-Accel-Buffering` keep proxies (nginx by the latter) from holding the stream
 # back to compress it or to fill a buffer. One URL has three representations, hence `Vary`.
@@ -83,9 +79,7 @@ class StreamResponse(HeadersOnly):
             return False
         stream = self._stream
         view = replace(stream.view, framing=connection.framing)
-        connection.begin(
-            self._lane.open(stream.topic, view, stream.opening, connection, when_over(scope))
-        )
+        self._lane.open(stream.topic, view, stream.opening, connection, when_over(scope))
         return True
 
     async def _write(self, scope: Scope, receive: Receive, send: Send) -> None:

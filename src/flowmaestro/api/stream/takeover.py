@@ -16,6 +16,10 @@ TAKEOVER_EXTENSION: Final = "flowmaestro.takeover"
 """An extension of the ASGI scope: a :class:`Takeover`. It is there where the server can let an
 application write to its connection, and everything works without it."""
 
+ABORT_EXTENSION: Final = "flowmaestro.abort"
+"""An extension of the ASGI scope: a function of no arguments that ends the connection at once,
+without waiting for its peer to take what is buffered."""
+
 
 class Takeover:
     """A request's chance to have its connection to itself, once its response has begun."""
@@ -41,6 +45,7 @@ class Takeover:
             or cycle.more_body
             or protocol.transport.is_closing()
             or protocol.flow.write_paused
+            or protocol.flow.read_paused
             or not protocol.rests_after(cycle)
         ):
             return None
@@ -79,15 +84,14 @@ class TakenConnection:
 
     def give_back(self, stream: Stream, early: bytes) -> None:
         """Go on as an HTTP connection that is kept alive, or close it if it is not to be."""
-        self._connections.discard(stream)
         transport = self.transport
+        if not self._keep_alive:
+            transport.close()  # uvicorn waits for it until its last bytes are gone
+            return
         if transport.is_closing():
             return
-        if not self._keep_alive:
-            transport.close()
-            return
+        self._connections.discard(stream)
         protocol = self._protocol_class(*self._arguments)
-        transport.set_write_buffer_limits()
         transport.set_protocol(protocol)
         protocol.connection_resumed(transport, early)
 

@@ -2,7 +2,7 @@
 
 Reading order: ``group`` (the readers that get the same bytes, and the loop that writes them),
 ``stream`` (one connection), ``lane`` (opens streams), ``catch_up`` (pages of the log for those who
-are behind), ``heartbeats`` and ``stalls`` (one timer each, for all).
+are behind), ``heartbeats`` and ``stalls`` (one timer each, for all), ``endings``.
 
 Where :class:`~flowmaestro.streaming.Reader` is a task that waits for each of its events, a stream
 here is a few words of memory that something is done to.

@@ -5,7 +5,7 @@ Each is in one of four places::
     level      has been given every event up to the group's cursor: it gets commits as they come
     behind     has been given less: a page of the log is on its way, one for all of one cursor
     full       its transport holds as much as it may: it gets nothing until that has drained
-    draining   has been given its last byte, which its transport still holds
+    ending     has been given its last byte; its transport may still hold some
 
 ``offer`` is the loop that all of this is for: a commit's bytes, made once, are written to every
 level reader's transport. What costs there is the system call.
@@ -48,7 +48,7 @@ class Group:
     __slots__ = (
         "_ahead",
         "_behind",
-        "_draining",
+        "_ending",
         "_full",
         "_last_page",
         "_level",
@@ -76,7 +76,7 @@ class Group:
         # By cursor too, one past the group's: they saw an event before the hub was told of it.
         self._ahead: dict[int, dict[Stream, None]] = {}
         self._full: set[Stream] = set()
-        self._draining: set[Stream] = set()
+        self._ending: set[Stream] = set()
         self._last_page: KeptPage | None = None
         self._piece_bytes = min(options.page_bytes, options.buffer_bytes // 2)
         self._size = PageSize(max_records=options.page_records, page_bytes=self._piece_bytes)
@@ -140,8 +140,7 @@ class Group:
             raise LogGap(cursor, records[0].number if records else None)
         records = self._size.cut(records)
         chunk = render(records, self.view)
-        if chunk.events:
-            self._size.learn(chunk.events, len(chunk.body))
+        self._size.learn(chunk.events, len(chunk.body))
         last = records[-1]
         ended = last.type in TERMINAL_TYPES
         body = chunk.body + self.view.framing.end if ended else chunk.body
@@ -162,7 +161,7 @@ class Group:
 
     def cut_off(self, cursor: int) -> None:
         """End the streams that wait at *cursor*: the log could not be read. They will resume."""
-        for stream in self._behind.pop(cursor):
+        for stream in self._behind.pop(cursor, ()):
             self._services.hub.counters.log_failures += 1
             self._end(stream)
 
@@ -178,7 +177,7 @@ class Group:
         self._last_page = None  # it is quiet here, and nobody asked for long
         sign = self.view.framing.wrap(self.view.format.heartbeat)
         for stream in streams:
-            if stream.group is self and not stream.full and stream not in self._draining:
+            if stream.group is self and not stream.full and stream not in self._ending:
                 if stream.transport.get_write_buffer_size():
                     # It has not taken what it was given long ago.
                     self._services.watch(stream)
@@ -187,13 +186,13 @@ class Group:
     def members(self) -> Iterator[Stream]:
         """Iterate over the readers: over a copy, since what is done to one may move another."""
         waiting = chain(self._behind.values(), self._ahead.values())
-        return iter(tuple(chain(self._level, *waiting, self._full, self._draining)))
+        return iter(tuple(chain(self._level, *waiting, self._full, self._ending)))
 
     def on_full(self, stream: Stream) -> None:
         """The reader's transport holds as much as it may."""
         if stream in self._level:
             self._services.hub.counters.overflows += 1
-        if stream not in self._draining:
+        if stream not in self._ending:
             self._take_out(stream)
             self._full.add(stream)
         self._services.watch(stream)
@@ -201,8 +200,8 @@ class Group:
     def on_drained(self, stream: Stream) -> None:
         """The reader's transport has room again."""
         self._services.unwatch(stream)
-        if stream in self._draining:
-            stream.complete()
+        if stream in self._ending:
+            self._services.complete_soon(stream)
         elif stream in self._full:
             self._full.remove(stream)
             self._place(stream)
@@ -214,10 +213,10 @@ class Group:
 
     def close(self, stream: Stream) -> None:
         """End a reader's stream on a whole frame that says when to reconnect."""
-        if stream not in self._draining:
+        if stream not in self._ending:
             self._take_out(stream)
             self._end(stream)
-        if stream in self._draining:
+        if stream in self._ending and stream.full:
             self._services.watch(stream)
 
     def _deliver(self, batch: Batch) -> None:
@@ -269,7 +268,7 @@ class Group:
         for waiting in (self._behind, self._ahead):
             waiting.get(stream.cursor, {}).pop(stream, None)
         self._full.discard(stream)
-        self._draining.discard(stream)
+        self._ending.discard(stream)
 
     def _catch_up_with_those_ahead(self) -> None:
         for cursor in [cursor for cursor in self._ahead if cursor <= self.cursor]:
@@ -284,8 +283,7 @@ class Group:
             self._complete(stream)
 
     def _complete(self, stream: Stream) -> None:
-        if stream.full:
-            self._full.discard(stream)
-            self._draining.add(stream)
-        else:
-            stream.complete()
+        self._full.discard(stream)
+        self._ending.add(stream)
+        if not stream.full:
+            self._services.complete_soon(stream)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from flowmaestro.streaming.hub import Hub
 from flowmaestro.streaming.lane.catch_up import CatchUp
+from flowmaestro.streaming.lane.endings import Endings
 from flowmaestro.streaming.lane.group import Group
 from flowmaestro.streaming.lane.heartbeats import Heartbeats
 from flowmaestro.streaming.lane.stalls import Stalls
@@ -44,10 +45,12 @@ class Lane:
         self._catch_up = CatchUp(hub.log)
         self._heartbeats = Heartbeats(options.heartbeat_seconds)
         self._stalls = Stalls(hub)
+        self._endings = Endings()
         self.read_soon = self._catch_up.read_soon
         self.written = self._heartbeats.written
         self.watch = self._stalls.watch
         self.unwatch = self._stalls.unwatch
+        self.complete_soon = self._endings.complete_soon
 
     def open(
         self,
@@ -76,6 +79,7 @@ class Lane:
         )
         transport = stream.transport
         transport.set_protocol(stream)
+        connection.begin(stream)
         transport.set_write_buffer_limits(self._high_water_bytes)
         self.hub.counters.opened += 1
         group.add(stream, view.framing.wrap(opening.body))

@@ -29,5 +29,9 @@ class Services(Protocol):
     def unwatch(self, stream: Stream) -> None:
         """The client has taken everything, or the stream is over."""
 
+    def complete_soon(self, stream: Stream) -> None:
+        """Call :meth:`Stream.complete`, unless its transport fills meanwhile: not at once, for
+        thousands may end with one event."""
+
     def empty(self, group: Group) -> None:
         """The group's last reader has left."""

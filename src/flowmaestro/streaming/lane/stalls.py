@@ -70,11 +70,13 @@ class Stalls:
             taken = _taken(stream)
             if not stream.transport.get_write_buffer_size():
                 del self._watched[stream]
-            elif taken != progress.taken:
+            elif taken > progress.taken:
                 progress.taken, progress.at = taken, now
             elif now - progress.at >= self._hub.options.stalled_reader_seconds:
                 self._hub.counters.drops += 1
                 stream.drop()
+            else:
+                progress.taken = taken  # less: it was given more, where only that can be told
         if self._watched and self._timer is None:
             self._look_later()
 
@@ -85,7 +87,7 @@ class Stalls:
 
 
 def _taken(stream: Stream) -> int:
-    """Return a number that changes when the client takes something."""
+    """Return a number that grows when the client takes something."""
     connection = stream.transport.get_extra_info("socket")
     if sys.platform == "linux" and connection is not None:
         try:

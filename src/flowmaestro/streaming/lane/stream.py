@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 MAX_EARLY_BYTES = 16 * 1024
-"""Past so many bytes after its request a client is read no further until the stream is over; they
-then go to whoever gets the connection back. The rest waits in the client."""
+"""So many bytes that come after its request wait until the stream is over, and then go to whoever
+gets the connection back. A client that sends more is read no further, and its connection is closed
+after the stream."""
 
 
 class Connection(Protocol):
@@ -22,6 +23,9 @@ class Connection(Protocol):
 
     @property
     def transport(self) -> asyncio.Transport: ...
+
+    def begin(self, stream: Stream) -> None:
+        """*stream* has the transport now."""
 
     def lost(self, stream: Stream) -> None:
         """The transport is gone, or going."""
@@ -92,6 +96,8 @@ class Stream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._early += data
         if len(self._early) > MAX_EARLY_BYTES:
+            self._early = b""
+            self._connection.not_to_be_kept()
             self.transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
