@@ -159,6 +159,12 @@ function Row({ id, span, isFolded, toggle }: RowProps): ReactNode {
         </span>
       </span>
       <span className="timeline-track">
+        {bars.length > 1 && (
+          <span
+            className="timeline-whole"
+            style={{ left: `${start}%`, width: `${end - start}%` }}
+          />
+        )}
         {bars.map((bar) => (
           <span
             key={`${bar.number}-${bar.startedMs}`}

@@ -10,9 +10,9 @@ const GAP_X = 48;
 const GAP_Y = 20;
 const LABEL_HEIGHT = 14;
 const LETTER_WIDTH = 6;
-/** The best ranking takes a time that grows with the square of the graph. */
-const MAX_NODES_RANKED_BEST = 150;
 const MAX_POINTS_OF_SHORT_EDGE = 3;
+
+type DagreGraph = InstanceType<typeof dagre.graphlib.Graph>;
 
 export interface Point {
   readonly x: number;
@@ -34,17 +34,13 @@ export function layoutGraph({ nodes, edges }: Graph): Layout {
     ranksep: GAP_X,
     nodesep: GAP_Y,
     edgesep: 12,
-    ranker: nodes.length > MAX_NODES_RANKED_BEST ? "longest-path" : "network-simplex",
+    ranker: rankEarliest,
   });
   for (const { id } of nodes) graph.setNode(id, { width: NODE_WIDTH, height: NODE_HEIGHT });
-  const depths = depthsOf(nodes, edges);
   for (const { id, source, target, handle } of edges) {
-    // The earlier an edge the shorter, so that a node lies where it begins rather than where it is
-    // waited for.
-    const weight = 1 + nodes.length - (depths.get(source) ?? 0);
     const label =
       handle === null ? {} : { width: handle.length * LETTER_WIDTH, height: LABEL_HEIGHT };
-    graph.setEdge(source, target, { weight, ...label }, id);
+    graph.setEdge(source, target, label, id);
   }
   dagre.layout(graph);
   const positions = new Map<string, Point>();
@@ -61,27 +57,20 @@ export function layoutGraph({ nodes, edges }: Graph): Layout {
   return { positions, bends };
 }
 
-/** Returns the length of the longest way to each node; of a cycle, which no workflow has, some. */
-function depthsOf(nodes: Graph["nodes"], edges: Graph["edges"]): ReadonlyMap<string, number> {
-  const depths = new Map<string, number>();
-  const waitsFor = new Map<string, number>();
-  const next = new Map<string, string[]>();
-  for (const { source, target } of edges) {
-    waitsFor.set(target, (waitsFor.get(target) ?? 0) + 1);
-    next.set(source, [...(next.get(source) ?? []), target]);
-  }
-  const ready = nodes.map(({ id }) => id).filter((id) => !waitsFor.has(id));
-  for (let id = ready.pop(); id !== undefined; id = ready.pop()) {
-    const depth = depths.get(id) ?? 0;
-    depths.set(id, depth);
-    for (const target of next.get(id) ?? []) {
-      depths.set(target, Math.max(depths.get(target) ?? 0, depth + 1));
-      const left = (waitsFor.get(target) ?? 1) - 1;
-      waitsFor.set(target, left);
-      if (left === 0) ready.push(target);
+/** Ranks each node where it can begin, rather than where it is waited for. */
+function rankEarliest(graph: DagreGraph): void {
+  const rankOf = (id: string): number => {
+    const node = graph.node(id) as { rank?: number };
+    if (node.rank === undefined) {
+      node.rank = 0; // what a cycle, which no workflow has, comes back to
+      for (const edge of graph.inEdges(id) ?? []) {
+        const { minlen } = graph.edge(edge) as { minlen: number };
+        node.rank = Math.max(node.rank, rankOf(edge.v) + minlen);
+      }
     }
-  }
-  return depths;
+    return node.rank;
+  };
+  for (const id of graph.nodes()) rankOf(id);
 }
 
 /**
