@@ -10,9 +10,11 @@ SDK := sdk/typescript
 SDK_INSTALLED := $(SDK)/node_modules/.installed
 WEB := web
 WEB_INSTALLED := $(WEB)/node_modules/.installed
+PAGE := src/flowmaestro/web/index.html
+PAGE_SOURCES = $(shell find $(WEB)/src $(WEB)/plugins $(SDK)/src -type f 2>/dev/null) $(WEB)/index.html $(WEB)/vite.config.ts
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help install demo test check format sdk-check sdk-build sdk-test web web-check bench lock clean
+.PHONY: help install demo test check format sdk-check sdk-build sdk-test web screenshots web-check bench lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,8 +62,13 @@ $(SDK_INSTALLED): $(SDK)/package-lock.json
 	@cd $(SDK) && npm ci --loglevel error
 	@touch $@
 
-web: $(WEB_INSTALLED) ## Build the page that shows executions (needs Node 20.19)
+web: $(PAGE) ## Build the page that shows executions, if it has changed (needs Node 20.19)
+
+$(PAGE): $(WEB_INSTALLED) $(PAGE_SOURCES)
 	@cd $(WEB) && npm run --silent build
+
+screenshots: $(INSTALLED) $(PAGE) ## Take pictures of the page, into build/screenshots (needs Chromium)
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 web-check: $(WEB_INSTALLED) ## Check the page: format, lint, types, unit tests
 	@cd $(WEB) && npm run --silent check && npm run --silent test

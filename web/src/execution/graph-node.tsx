@@ -12,15 +12,19 @@ export type StepNode = Node<{ readonly name: string; readonly type: string }, "s
 export const GraphNode = memo(function GraphNode({ id, data, selected }: NodeProps<StepNode>) {
   const node = useNode(id);
   const status = node?.status ?? "pending";
+  const attempts = node?.attempts.length ?? 0;
   return (
     <div className={`step is-${status}`} data-selected={selected} data-node={id}>
       <Handle type="target" position={Position.Left} isConnectable={false} />
       <span className="step-head">
         <StatusIcon status={status} />
-        <span className="step-name">{data.name}</span>
+        <span className="step-name" title={data.name}>
+          {data.name}
+        </span>
       </span>
       <span className="step-foot">
-        <span className="step-type">{data.type}</span>
+        {/* There is no room for both. */}
+        {attempts < 2 && <span className="step-type">{data.type}</span>}
         {node !== undefined && <Facts node={node} />}
       </span>
       {node?.status === "running" && node.progress !== null && (

@@ -5,16 +5,9 @@ import {
   useReactFlow,
   useStore,
 } from "@xyflow/react";
-import { type ReactNode, useCallback, useEffect, useMemo, useRef } from "react";
+import { memo, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { type Graph, graphOfNodes, holds } from "../graph/graph.js";
-import {
-  type Layout,
-  layoutGraph,
-  layoutNodes,
-  NODE_HEIGHT,
-  NODE_WIDTH,
-  type Point,
-} from "../graph/layout.js";
+import { type Layout, layoutGraph, layoutNodes, NODE_HEIGHT, NODE_WIDTH } from "../graph/layout.js";
 import { arrange } from "../graph/viewport.js";
 import { usePlayer, usePlayerState } from "../recording/hooks.js";
 import type { NodeView } from "../run/node-view.js";
@@ -35,6 +28,7 @@ const EDGE_TYPES = { step: GraphEdge };
 /** Below this zoom a node shows its status and nothing else. */
 const FAR_ZOOM = 0.42;
 const MOVE_MS = 240;
+const SETTLE_MS = 60;
 
 export function GraphPane({ graph, isLoading, selection, select }: GraphPaneProps): ReactNode {
   const begun = useBegun();
@@ -44,12 +38,13 @@ export function GraphPane({ graph, isLoading, selection, select }: GraphPaneProp
     (summary.ownNodes === null || summary.ownNodes === graph.nodes.length) &&
     begun.every((node) => holds(graph, node));
   const shown = useShown(fits ? graph : null, begun);
+  const selectedId = selection?.kind === "node" ? selection.id : null;
   const isEmpty = shown.graph.nodes.length === 0;
   return (
     <section className="graph" aria-label="Graph of the steps">
       {!isLoading && !isEmpty && (
         <ReactFlowProvider>
-          <Flow {...shown} begun={begun} selection={selection} select={select} />
+          <Flow {...shown} begun={begun} selectedId={selectedId} select={select} />
         </ReactFlowProvider>
       )}
       {!isLoading && isEmpty && (
@@ -100,12 +95,11 @@ function useShown(graph: Graph | null, begun: readonly NodeView[]): Shown {
 
 interface FlowProps extends Shown {
   readonly begun: readonly NodeView[];
-  readonly selection: Selection | null;
+  readonly selectedId: string | null;
   readonly select: Select;
 }
 
-function Flow({ graph, layout, begun, selection, select }: FlowProps): ReactNode {
-  const selectedId = selection?.kind === "node" ? selection.id : null;
+const Flow = memo(function Flow({ graph, layout, begun, selectedId, select }: FlowProps) {
   const plain = useMemo(
     () =>
       graph.nodes.map(
@@ -151,8 +145,9 @@ function Flow({ graph, layout, begun, selection, select }: FlowProps): ReactNode
     },
     [select],
   );
+  const onPaneClick = useCallback(() => select(null), [select]);
   const isFar = useStore((state) => state.transform[2] < FAR_ZOOM);
-  const { onMoveStart, arrangeNow } = useViewport(layout, begun);
+  const { onMoveStart, showAll, setFree } = useViewport(layout, begun);
   return (
     <ReactFlow
       className={isFar ? "is-far" : ""}
@@ -161,7 +156,7 @@ function Flow({ graph, layout, begun, selection, select }: FlowProps): ReactNode
       nodeTypes={NODE_TYPES}
       edgeTypes={EDGE_TYPES}
       onNodesChange={onNodesChange}
-      onPaneClick={() => select(null)}
+      onPaneClick={onPaneClick}
       onMoveStart={onMoveStart}
       nodesDraggable={false}
       nodesConnectable={false}
@@ -177,56 +172,62 @@ function Flow({ graph, layout, begun, selection, select }: FlowProps): ReactNode
       panOnScroll={false}
       disableKeyboardA11y={false}
     >
-      <ZoomButtons onFit={arrangeNow} />
+      <ZoomButtons onAll={showAll} onZoom={setFree} />
     </ReactFlow>
   );
-}
+});
 
 /** Keeps what matters in view until the reader looks elsewhere. */
 function useViewport(layout: Layout, begun: readonly NodeView[]) {
   const { setViewport } = useReactFlow();
   const width = useStore((state) => state.width);
   const height = useStore((state) => state.height);
-  const hasMoved = useRef(false);
+  const [mode, setMode] = useState<"follow" | "all" | "free">("follow");
   const isFirst = useRef(true);
   const latest = begun.findLast(({ status }) => status !== "skipped") ?? begun.at(-1);
-  const latestId = latest?.id;
-  const arrangeNow = useCallback(() => {
+  const latestId = latest?.id ?? "";
+  useEffect(() => {
     const positions = [...layout.positions.values()];
     const first = positions[0];
-    if (first === undefined || width === 0) return;
-    const focus: Point = (latestId && layout.positions.get(latestId)) || first;
-    void setViewport(arrange(positions, { width, height }, focus), {
-      duration: isFirst.current ? 0 : MOVE_MS,
-    });
-    isFirst.current = false;
-  }, [layout, latestId, width, height, setViewport]);
-  useEffect(() => {
-    if (!hasMoved.current) arrangeNow();
-  }, [arrangeNow]);
+    if (mode === "free" || first === undefined || width === 0) return;
+    const focus = mode === "all" ? null : (layout.positions.get(latestId) ?? first);
+    const move = (duration: number) =>
+      void setViewport(arrange(positions, { width, height }, focus), { duration });
+    if (isFirst.current) {
+      isFirst.current = false;
+      move(0);
+      return;
+    }
+    // Nodes often begin one right after the other: the view goes to the last of them.
+    const timer = setTimeout(move, SETTLE_MS, MOVE_MS);
+    return () => clearTimeout(timer);
+  }, [layout, latestId, width, height, mode, setViewport]);
   const onMoveStart = useCallback((event: MouseEvent | TouchEvent | null) => {
-    if (event !== null) hasMoved.current = true;
+    if (event !== null) setMode("free"); // the reader's own hand
   }, []);
-  return {
-    onMoveStart,
-    arrangeNow: () => {
-      hasMoved.current = false;
-      arrangeNow();
-    },
-  };
+  return { onMoveStart, showAll: () => setMode("all"), setFree: () => setMode("free") };
 }
 
-function ZoomButtons({ onFit }: { onFit: () => void }): ReactNode {
+interface ZoomButtonsProps {
+  readonly onAll: () => void;
+  readonly onZoom: () => void;
+}
+
+function ZoomButtons({ onAll, onZoom }: ZoomButtonsProps): ReactNode {
   const { zoomIn, zoomOut } = useReactFlow();
+  const zoom = (change: typeof zoomIn) => {
+    onZoom();
+    void change({ duration: MOVE_MS });
+  };
   return (
     <fieldset className="zoom" aria-label="Zoom">
-      <button type="button" onClick={() => void zoomOut()} aria-label="Zoom out">
+      <button type="button" onClick={() => zoom(zoomOut)} aria-label="Zoom out">
         −
       </button>
-      <button type="button" onClick={onFit}>
-        Fit
+      <button type="button" onClick={onAll} title="Show the whole graph">
+        All
       </button>
-      <button type="button" onClick={() => void zoomIn()} aria-label="Zoom in">
+      <button type="button" onClick={() => zoom(zoomIn)} aria-label="Zoom in">
         +
       </button>
     </fieldset>

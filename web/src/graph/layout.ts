@@ -4,9 +4,9 @@ import * as dagre from "@dagrejs/dagre";
 import type { NodeView } from "../run/node-view.js";
 import type { Graph } from "./graph.js";
 
-export const NODE_WIDTH = 196;
+export const NODE_WIDTH = 184;
 export const NODE_HEIGHT = 60;
-const GAP_X = 48;
+const GAP_X = 40;
 const GAP_Y = 20;
 const LABEL_HEIGHT = 14;
 const LETTER_WIDTH = 6;

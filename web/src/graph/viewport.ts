@@ -23,8 +23,9 @@ const FOLLOWING_ZOOM = 0.75;
  * Returns where to look: at the whole graph if that can be read, else at the node at `focus`.
  *
  * @param positions - the upper left corners of the nodes; at least one.
+ * @param focus - `null`: at the whole graph in any case.
  */
-export function arrange(positions: readonly Point[], pane: Size, focus: Point): Viewport {
+export function arrange(positions: readonly Point[], pane: Size, focus: Point | null): Viewport {
   const left = Math.min(...positions.map(({ x }) => x));
   const top = Math.min(...positions.map(({ y }) => y));
   const width = Math.max(...positions.map(({ x }) => x)) + NODE_WIDTH - left;
@@ -35,11 +36,12 @@ export function arrange(positions: readonly Point[], pane: Size, focus: Point): 
     (pane.height - 2 * MARGIN) / height,
   );
   const least = pane.width < NARROW ? LEAST_ZOOM_NARROW : LEAST_ZOOM;
-  const zoom = fitting >= least ? fitting : FOLLOWING_ZOOM;
+  const zoom = fitting >= least || focus === null ? fitting : FOLLOWING_ZOOM;
+  const { x, y } = focus ?? { x: left, y: top };
   return {
     zoom,
-    x: along(left * zoom, width * zoom, (focus.x + NODE_WIDTH / 2) * zoom, pane.width),
-    y: along(top * zoom, height * zoom, (focus.y + NODE_HEIGHT / 2) * zoom, pane.height),
+    x: along(left * zoom, width * zoom, (x + NODE_WIDTH / 2) * zoom, pane.width),
+    y: along(top * zoom, height * zoom, (y + NODE_HEIGHT / 2) * zoom, pane.height),
   };
 }
 
