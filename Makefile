@@ -78,13 +78,14 @@ $(WEB_INSTALLED): $(WEB)/package-lock.json
 	@cd $(WEB) && npm ci --loglevel error
 	@touch $@
 
-bench: $(BENCH_INSTALLED) ## Measure: engine, log, replay, start-up, history (about 10 minutes)
+bench: $(BENCH_INSTALLED) ## Measure: engine, log, replay, start-up, history, fan-out (about 25 minutes)
 	$(BENCH) benchmarks.startup
 	$(BENCH) benchmarks.log_append
 	$(BENCH) benchmarks.log_read
 	$(BENCH) benchmarks.engine
 	$(BENCH) benchmarks.replay
 	$(BENCH) benchmarks.history
+	$(BENCH) benchmarks.fanout
 
 $(BENCH_INSTALLED): requirements/bench.txt pyproject.toml
 	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)

@@ -13,8 +13,8 @@ from playwright.async_api import BrowserContext, Page
 
 from flowmaestro.events import EXTENSION_TYPES
 from tests.support.api import create, execute, finish, waiting
-from tests.support.browser import many_naps, numbers, open_at, seen
-from tests.support.server import LiveServer, free_port, live_server, server_process
+from tests.support.browser import many_naps, numbers, open_at, restartable_server, seen
+from tests.support.server import LiveServer, live_server
 from tests.support.web_site import WebSite
 
 CLOSED = "window.source.readyState === EventSource.CLOSED"
@@ -67,18 +67,10 @@ async def test_it_sees_every_event_once_and_stops_by_itself(
 async def test_a_server_that_was_killed_costs_no_event_and_doubles_none(
     page: Page, site: WebSite, tmp_path: Path
 ) -> None:
-    environment = {
-        "FLOWMAESTRO_PORT": str(free_port()),
-        "FLOWMAESTRO_CORS_ORIGINS": site.origin,
-    }
-    with server_process(tmp_path, environment) as server:
-        headers = {"X-API-Key": await server.new_key()}
-        async with httpx2.AsyncClient(
-            base_url=server.base_url, headers=headers, trust_env=False, timeout=30
-        ) as client:
-            execution_id = await execute(client, await create(client, many_naps(30)))
-            include = ",".join(EXTENSION_TYPES)
-            url = await address(client, execution_id, include=include)
+    async with restartable_server(tmp_path, site) as (server, client):
+        execution_id = await execute(client, await create(client, many_naps(30)))
+        include = ",".join(EXTENSION_TYPES)
+        url = await address(client, execution_id, include=include)
         await open_at(page, site)
         await watch(page, url)
         await page.wait_for_function("seen.length > 20")

@@ -14,8 +14,8 @@ from playwright.async_api import Page
 
 from flowmaestro.events import EXTENSION_TYPES
 from tests.support.api import create, execute, finish, waiting
-from tests.support.browser import many_naps, numbers, open_at, seen
-from tests.support.server import LiveServer, create_key, free_port, live_server, server_process
+from tests.support.browser import many_naps, numbers, open_at, restartable_server, seen
+from tests.support.server import LiveServer, create_key, free_port, live_server
 from tests.support.web_site import WebSite
 
 
@@ -88,24 +88,16 @@ async def test_a_ticket_that_expired_is_renewed_and_the_stream_goes_on_at_its_cu
 async def test_a_server_that_goes_away_costs_no_event_and_doubles_none(
     page: Page, site: WebSite, tmp_path: Path, end: str
 ) -> None:
-    environment = {
-        "FLOWMAESTRO_PORT": str(free_port()),
-        "FLOWMAESTRO_CORS_ORIGINS": site.origin,
-    }
-    with server_process(tmp_path, environment) as server:
-        headers = {"X-API-Key": await server.new_key()}
-        async with httpx2.AsyncClient(
-            base_url=server.base_url, headers=headers, trust_env=False, timeout=30
-        ) as client:
-            site.flows = client
-            execution_id = await execute(client, await create(client, many_naps(30)))
-            await open_at(page, site)
-            include = list(EXTENSION_TYPES)
-            await follow(page, server.base_url, execution_id, include=include)
-            await page.wait_for_function("seen.length > 20")
-            await asyncio.to_thread(getattr(server, end))
-            await asyncio.to_thread(server.start)
-            assert await close(page) is None
+    async with restartable_server(tmp_path, site) as (server, client):
+        site.flows = client
+        execution_id = await execute(client, await create(client, many_naps(30)))
+        await open_at(page, site)
+        include = list(EXTENSION_TYPES)
+        await follow(page, server.base_url, execution_id, include=include)
+        await page.wait_for_function("seen.length > 20")
+        await asyncio.to_thread(getattr(server, end))
+        await asyncio.to_thread(server.start)
+        assert await close(page) is None
         events = await seen(page)
         # Nothing is filtered, so there is no gap.
         assert [event["number"] for event in events] == list(range(1, len(events) + 1))

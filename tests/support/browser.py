@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import httpx2
 from playwright.async_api import Page
 
+from tests.support.server import ServerProcess, free_port, server_process
 from tests.support.web_site import WebSite
 
 
@@ -18,6 +23,24 @@ def many_naps(count: int) -> dict[str, Any]:
         "nodes": {"each": {"type": "loop", "config": config}},
         "edges": [],
     }
+
+
+@asynccontextmanager
+async def restartable_server(
+    folder: Path, site: WebSite
+) -> AsyncIterator[tuple[ServerProcess, httpx2.AsyncClient]]:
+    """Run a server that lets the site's pages in, at the same port each time it is started, and
+    return it with a client that has a key."""
+    environment = {
+        "FLOWMAESTRO_PORT": str(free_port()),
+        "FLOWMAESTRO_CORS_ORIGINS": site.origin,
+    }
+    with server_process(folder, environment) as server:
+        headers = {"X-API-Key": await server.new_key()}
+        async with httpx2.AsyncClient(
+            base_url=server.base_url, headers=headers, trust_env=False, timeout=30
+        ) as client:
+            yield server, client
 
 
 async def open_at(page: Page, site: WebSite) -> None:

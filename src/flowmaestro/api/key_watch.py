@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 
 from flowmaestro.storage import ApiKey, HashedKey, Keys, StorageClosed, StorageUnavailable
 from flowmaestro.streaming import Hub
+
+Found = TypeVar("Found", ApiKey, HashedKey)
 
 logger = logging.getLogger("flowmaestro.api")
 
@@ -46,13 +49,7 @@ class KeyWatch:
         Raises:
             StorageUnavailable: it could not be looked up.
         """
-        key = self._remembered.get(key_hash)
-        if key is not None:
-            return key
-        key = await self._keys.find(key_hash)
-        if key is not None and self._watching and len(self._remembered) < MAX_REMEMBERED_KEYS:
-            self._remembered[key_hash] = key
-        return key
+        return await self._find(self._remembered, key_hash, self._keys.find)
 
     async def find_with_hash(self, key_id: str) -> HashedKey | None:
         """Return the key of this id with its hash, as :meth:`find` does.
@@ -60,14 +57,7 @@ class KeyWatch:
         Raises:
             StorageUnavailable: it could not be looked up.
         """
-        found = self._remembered_with_hash.get(key_id)
-        if found is not None:
-            return found
-        found = await self._keys.find_with_hash(key_id)
-        remembered = self._remembered_with_hash
-        if found is not None and self._watching and len(remembered) < MAX_REMEMBERED_KEYS:
-            remembered[key_id] = found
-        return found
+        return await self._find(self._remembered_with_hash, key_id, self._keys.find_with_hash)
 
     async def watch(self) -> None:
         """Look until cancelled. Only while this runs are keys remembered."""
@@ -81,6 +71,9 @@ class KeyWatch:
                     return
                 except StorageUnavailable as error:
                     logger.warning("the keys of open streams wait to be checked: %s", error)
+                except Exception:
+                    # Whatever it was, the next look is needed all the more.
+                    logger.exception("the keys of open streams could not be checked")
         finally:
             self._watching = False
             self._forget()
@@ -102,6 +95,20 @@ class KeyWatch:
         if ended:
             self._hub.end_streams_of(ended)
             logger.info("ended the streams of keys that are no longer valid: %d", len(ended))
+
+    async def _find(
+        self,
+        remembered: dict[str, Found],
+        name: str,
+        look_up: Callable[[str], Awaitable[Found | None]],
+    ) -> Found | None:
+        found = remembered.get(name)
+        if found is not None:
+            return found
+        found = await look_up(name)
+        if found is not None and self._watching and len(remembered) < MAX_REMEMBERED_KEYS:
+            remembered[name] = found
+        return found
 
     def _forget(self) -> None:
         self._remembered.clear()

@@ -61,7 +61,7 @@ def serve(settings: Settings) -> int:
         secrets=[value.get_secret_value() for value in settings.secrets.values()],
     )
     try:
-        listener = _listen(settings.host, settings.port)
+        listener = listen(settings.host, settings.port, settings.stalled_reader_seconds)
     except OSError as error:
         reason = error.strerror or str(error)
         return _refuse(f"cannot listen on {settings.host}:{settings.port}: {reason}")
@@ -160,7 +160,18 @@ def uvicorn_config(parts: Running) -> uvicorn.Config:
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, vanished_seconds: float) -> socket.socket:
+    """Return a listening socket.
+
+    Args:
+        host: a name or an address.
+        port: 0 for any.
+        vanished_seconds: how long a client may acknowledge nothing of what it was sent before the
+            system takes its connection for dead (RFC 5482), where the system can.
+
+    Raises:
+        OSError: it cannot be listened there.
+    """
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -168,6 +179,10 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         if os.name == "posix":  # elsewhere it would let two servers share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "linux":  # connections inherit it; the default is a quarter of an hour
+            listener.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(vanished_seconds * 1000)
+            )
         listener.bind(address)
         # At once: until one of them listens, two sockets may be bound to the same port.
         listener.listen(2048)

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from flowmaestro.main import http_protocol
 from tests.support.api import create, execute, waiting
-from tests.support.raw_http import RawResponse, request
+from tests.support.raw_http import RawResponse, head_of, open_connection, request, responses
 from tests.support.server import LiveServer, create_key, live_server
 from tests.support.streaming import until
 
@@ -25,10 +26,13 @@ async def a_stream_of(
 ) -> AsyncIterator[RawResponse]:
     """Open a stream on a connection of its own."""
     target = f"/api/v1/executions/{execution_id}/events"
-    port = int(server.base_url.rpartition(":")[2])
     headers = {"X-API-Key": key or server.key, **headers}
-    async with await request(port, target, headers=headers) as response:
+    async with await request(port_of(server), target, headers=headers) as response:
         yield response
+
+
+def port_of(server: LiveServer) -> int:
+    return int(server.base_url.rpartition(":")[2])
 
 
 async def an_execution(server: LiveServer, duration_ms: int = 60_000) -> str:
@@ -171,6 +175,36 @@ async def test_a_web_page_may_read_a_stream(tmp_path: Path) -> None:
         async with a_stream_of(server, execution_id, **origin) as response:
             assert response.headers["access-control-allow-origin"] == origin["Origin"]
             await response.numbers_until(1)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /api/v1/exec"])
+async def test_a_client_that_says_nothing_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_SECONDS", 0.1)
+    async with live_server(tmp_path) as server:
+        connection = await open_connection(port_of(server))
+        connection.write(said)
+        assert await connection.read(1) == b""
+        await connection.close()
+
+
+async def test_a_connection_that_waits_for_its_next_request_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_SECONDS", 0.1)
+    async with live_server(tmp_path) as server, server.client() as client:
+        execution_id = await execute(client, await create(client, waiting(1)))
+        ask = head_of(
+            f"/api/v1/executions/{execution_id}/events", headers={"X-API-Key": server.key}
+        )
+        connection = await open_connection(port_of(server))
+        for _ in range(2):
+            connection.write(ask)
+            async for response in responses(connection, 1):
+                assert (await response.events_until())[-1].event == "execution:completed"
+            await asyncio.sleep(0.3)
+        await connection.close()
 
 
 async def test_a_connection_serves_requests_again_after_its_stream(tmp_path: Path) -> None:

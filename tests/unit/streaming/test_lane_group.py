@@ -35,11 +35,13 @@ from flowmaestro.streaming import (
     Topic,
     View,
 )
-from flowmaestro.streaming.lane.group import Group, Services
+from flowmaestro.streaming.lane.group import Group
+from flowmaestro.streaming.lane.services import Services
 
 VISIBLE = "node:started"
 HIDDEN = "node:log"
 TERMINAL = "execution:completed"
+OPENING = b"opening"
 END = b"end"
 CLOSING = b"closing"
 
@@ -102,6 +104,9 @@ class Connection:
     def lost(self, stream: Stream) -> None:
         pass
 
+    def not_to_be_kept(self) -> None:
+        pass
+
     def give_back(self, stream: Stream, early: bytes) -> None:
         self.given_back = True
 
@@ -146,17 +151,19 @@ class Shell:
 class Reader:
     """A reader as its client sees it."""
 
-    def __init__(self, group: Group, cursor: int, owner: str = "key_1") -> None:
+    def __init__(
+        self, group: Group, cursor: int, owner: str = "key_1", *, tight: bool = False
+    ) -> None:
         group._services.hub.admission.enter(owner)
         self.after = cursor
-        self.transport = Transport()
+        self.transport = Transport(tight=tight)
         self.connection = Connection(self.transport)
         self.finished = 0
         self.stream = Stream(
             group, self.connection, cursor=cursor, owner=owner, finished=self._finish
         )
         self.transport.protocol = self.stream
-        group.add(self.stream)
+        group.add(self.stream, OPENING + b"\n")
 
     @property
     def numbers(self) -> list[int]:
@@ -206,6 +213,41 @@ def test_all_who_wait_at_one_cursor_get_one_page() -> None:
     group.page(1, records(2, 3))
     assert [reader.numbers for reader in readers] == [[2, 3]] * 5
     assert group.behind == 0
+
+
+def test_a_page_is_kept_for_those_who_come_next_until_something_happens() -> None:
+    group, shell = a_group(newest=3)
+    first = Reader(group, 1)
+    group.page(1, records(2, 3))
+    second, other = Reader(group, 1), Reader(group, 0)
+    assert first.numbers == second.numbers == [2, 3]
+    assert shell.wanted == [1, 0]
+    group.offer(Batch(records(4, 4)))
+    assert second.numbers == [2, 3, 4]
+    third = Reader(group, 1)
+    assert (third.numbers, other.numbers) == ([], [])
+    assert shell.wanted == [1, 0, 1]
+
+
+def test_a_page_is_not_kept_when_there_is_more_after_it_or_for_long() -> None:
+    group, shell = a_group(newest=5)
+    reader = Reader(group, 1)
+    group.page(1, records(2, 3))
+    Reader(group, 1)
+    assert shell.wanted == [1, 3, 1]
+    group.page(3, records(4, 5))
+    group.heartbeat([reader.stream])
+    Reader(group, 3)
+    assert shell.wanted == [1, 3, 1, 3]
+
+
+def test_a_reader_that_a_kept_page_fills_is_not_level() -> None:
+    group, _ = a_group(newest=3)
+    Reader(group, 1)
+    group.page(1, records(2, 3))
+    slow = Reader(group, 1, tight=True)
+    group.offer(Batch(records(4, 4)))
+    assert slow.numbers == [2, 3]
 
 
 def test_a_commit_during_the_read_of_a_page_leaves_its_readers_behind() -> None:
@@ -315,7 +357,7 @@ def test_a_log_that_lacks_what_follows_a_cursor_is_refused(page: list[LogRecord]
         group.page(2, page)
     group.cut_off(2)
     assert reader.numbers == []
-    assert reader.transport.got == [CLOSING, END]
+    assert reader.transport.got == [OPENING, CLOSING, END]
     assert reader.finished == 1
 
 
@@ -324,8 +366,8 @@ def test_only_the_streams_of_an_owner_end_with_it() -> None:
     level, behind = Reader(group, 2, owner="key_2"), Reader(group, 0, owner="key_2")
     other = Reader(group, 2)
     group.end({"key_2"})
-    assert level.transport.got == behind.transport.got == [CLOSING, END]
-    assert other.transport.got == []
+    assert level.transport.got == behind.transport.got == [OPENING, CLOSING, END]
+    assert other.transport.got == [OPENING]
     assert group.readers == 1
 
 
@@ -421,6 +463,11 @@ class AnyInterleaving(RuleBasedStateMachine):
             reader.transport.drain()
 
     @rule(reader=readers)
+    def fail_at_the_next_write(self, reader: Reader) -> None:
+        reader.transport.broken = True
+        self.gone.add(id(reader))
+
+    @rule(reader=readers)
     def disconnect(self, reader: Reader) -> None:
         if reader.stream.group is not None:
             self.gone.add(id(reader))
@@ -459,7 +506,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.everything_came_once_and_in_order()
         for reader in self.all:
             if id(reader) in self.gone:
-                assert reader.finished == 1
+                assert reader.finished == (reader.stream.group is None)
                 continue
             shown = [one.number for one in self.log[reader.after :] if one.type != HIDDEN]
             assert reader.numbers == shown

@@ -74,6 +74,9 @@ class TakenConnection:
     def lost(self, stream: Stream) -> None:
         self._connections.discard(stream)
 
+    def not_to_be_kept(self) -> None:
+        self._keep_alive = False
+
     def give_back(self, stream: Stream, early: bytes) -> None:
         """Go on as an HTTP connection that is kept alive, or close it if it is not to be."""
         self._connections.discard(stream)

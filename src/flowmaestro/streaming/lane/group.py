@@ -15,38 +15,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
-from typing import Protocol
+from typing import NamedTuple
 
 from flowmaestro.events import TERMINAL_TYPES
 from flowmaestro.storage import LogRecord
 from flowmaestro.streaming.errors import LogGap
-from flowmaestro.streaming.hub import Hub
+from flowmaestro.streaming.lane.services import Services
 from flowmaestro.streaming.lane.stream import Stream
 from flowmaestro.streaming.paging import PageSize
 from flowmaestro.streaming.topic import Topic
-from flowmaestro.streaming.views import Batch, View, render
+from flowmaestro.streaming.views import Batch, Chunk, View, render
+
+MAX_KEPT_PAGE_BYTES = 16 * 1024
+"""A page is kept for the next who asks for it only if it is no longer than this."""
 
 
-class Services(Protocol):
-    """What the groups share."""
+class KeptPage(NamedTuple):
+    """What there is after *cursor*, up to the group's."""
 
-    @property
-    def hub(self) -> Hub: ...
-
-    def read_soon(self, group: Group, cursor: int) -> None:
-        """Bring :meth:`Group.page` or :meth:`Group.cut_off` what follows *cursor*."""
-
-    def written(self, group: Group) -> None:
-        """The group's level readers were just written to."""
-
-    def watch(self, stream: Stream) -> None:
-        """Drop the stream if its client takes nothing for too long, until :meth:`unwatch`."""
-
-    def unwatch(self, stream: Stream) -> None:
-        """The client has taken everything, or the stream is over."""
-
-    def empty(self, group: Group) -> None:
-        """The group's last reader has left."""
+    cursor: int
+    chunk: Chunk
 
 
 class Group:
@@ -62,6 +50,7 @@ class Group:
         "_behind",
         "_draining",
         "_full",
+        "_last_page",
         "_level",
         "_piece_bytes",
         "_services",
@@ -88,6 +77,7 @@ class Group:
         self._ahead: dict[int, dict[Stream, None]] = {}
         self._full: set[Stream] = set()
         self._draining: set[Stream] = set()
+        self._last_page: KeptPage | None = None
         self._piece_bytes = min(options.page_bytes, options.buffer_bytes // 2)
         self._size = PageSize(max_records=options.page_records, page_bytes=self._piece_bytes)
         topic.join(self)
@@ -101,10 +91,17 @@ class Group:
         """How many records the next page should have."""
         return self._size.records
 
-    def add(self, stream: Stream) -> None:
-        """Take a reader that was given nothing after its cursor."""
+    def add(self, stream: Stream, opening: bytes) -> None:
+        """Take a reader that was given nothing after its cursor, and write *opening* to it."""
         self.readers += 1
-        self._place(stream)
+        kept = self._last_page
+        if kept is not None and kept.cursor == stream.cursor:
+            stream.cursor = self.cursor
+            self._services.hub.counters.events_delivered += kept.chunk.events
+            opening += kept.chunk.body
+        stream.write(opening)
+        if stream.group is not None and not stream.full:
+            self._place(stream)
 
     def leave(self, stream: Stream) -> None:
         """Let a reader go."""
@@ -119,6 +116,7 @@ class Group:
     def offer(self, batch: Batch) -> None:
         if batch.last <= self.cursor:  # the head that the group began with had it
             return
+        self._last_page = None
         if batch.first != self.cursor + 1:
             # A commit was not told of. The log has it.
             streams = tuple(self._level)
@@ -148,11 +146,15 @@ class Group:
         ended = last.type in TERMINAL_TYPES
         body = chunk.body + self.view.framing.end if ended else chunk.body
         streams = self._behind.pop(cursor)
+        if last.number == self.cursor and len(body) <= MAX_KEPT_PAGE_BYTES and not ended:
+            self._last_page = KeptPage(cursor, Chunk(body, chunk.events))
         self._services.hub.counters.events_delivered += chunk.events * len(streams)
         for stream in streams:
             stream.cursor = last.number
             if body:
                 stream.write(body)
+            if stream.group is None:
+                continue  # its transport failed
             if ended:
                 self._complete(stream)
             elif not stream.full:
@@ -173,6 +175,7 @@ class Group:
 
     def heartbeat(self, streams: Iterable[Stream]) -> None:
         """Give a sign of life to those of *streams* that could take one."""
+        self._last_page = None  # it is quiet here, and nobody asked for long
         sign = self.view.framing.wrap(self.view.format.heartbeat)
         for stream in streams:
             if stream.group is self and not stream.full and stream not in self._draining:
@@ -277,7 +280,8 @@ class Group:
         view, retry_ms = self.view, self._services.hub.retry_ms()
         closing = view.format.closing(retry_ms)
         stream.write((view.framing.wrap(closing) if closing else b"") + view.framing.end)
-        self._complete(stream)
+        if stream.group is not None:
+            self._complete(stream)
 
     def _complete(self, stream: Stream) -> None:
         if stream.full:

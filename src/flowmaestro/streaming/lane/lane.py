@@ -78,9 +78,8 @@ class Lane:
         transport.set_protocol(stream)
         transport.set_write_buffer_limits(self._high_water_bytes)
         self.hub.counters.opened += 1
-        group.add(stream)
-        transport.write(view.framing.wrap(opening.body))
-        if self.hub.closed:  # it was asked for before
+        group.add(stream, view.framing.wrap(opening.body))
+        if self.hub.closed and stream.group is not None:  # it was asked for before
             group.close(stream)
         return stream
 

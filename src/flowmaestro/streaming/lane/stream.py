@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-MAX_EARLY_BYTES = 64 * 1024
-"""The most that a client's bytes after its request take in memory until the stream is over; then
-they go to whoever gets the connection back. The rest waits in the client."""
+MAX_EARLY_BYTES = 16 * 1024
+"""Past so many bytes after its request a client is read no further until the stream is over; they
+then go to whoever gets the connection back. The rest waits in the client."""
 
 
 class Connection(Protocol):
@@ -25,6 +25,9 @@ class Connection(Protocol):
 
     def lost(self, stream: Stream) -> None:
         """The transport is gone, or going."""
+
+    def not_to_be_kept(self) -> None:
+        """Nobody wants it back: it is to be closed when the stream is over."""
 
     def give_back(self, stream: Stream, early: bytes) -> None:
         """The stream is over, whole. *early* is what the client sent meanwhile."""
@@ -96,7 +99,8 @@ class Stream(asyncio.Protocol):
         self._connection.lost(self)
 
     def shutdown(self) -> None:
-        """uvicorn's word for it: the server is shutting down."""
+        """uvicorn's word for it: the server is shutting down, and waits for this to be over."""
+        self._connection.not_to_be_kept()
         if self.group is not None:
             self.group.close(self)
 
