@@ -16,6 +16,7 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from flowmaestro.api.keys import BUNDLES
 from flowmaestro.api.tickets import sign_ticket
+from flowmaestro.api.web import WEB_FOLDER
 from tests.support import page_scenarios as scenarios
 from tests.support.api import create, execute, finish
 from tests.support.execution_page import ExecutionPage
@@ -441,6 +442,8 @@ async def test_what_it_costs(
     figures["event on screen after it was written"] = (
         f"median {delays[len(delays) // 2]} ms, at most {delays[-1]} ms"
     )
+    compressed = sum(file.stat().st_size for file in WEB_FOLDER.glob("assets/*.gz"))
+    figures["what a browser loads, compressed"] = f"{compressed / 1000:.0f} kB"
     with capsys.disabled():
         print("\npage:", json.dumps(figures, indent=2))
 

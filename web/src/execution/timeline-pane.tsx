@@ -172,18 +172,9 @@ function Row({ id, span, isFolded, toggle }: RowProps): ReactNode {
             style={{ left: `${bar.left}%`, width: `${bar.width}%` }}
           />
         ))}
-        {end > 78 && start > 22 ? (
-          <span className="timeline-duration before" style={{ right: `${100 - start}%` }}>
-            {label}
-          </span>
-        ) : (
-          <span
-            className={end > 78 ? "timeline-duration inside" : "timeline-duration"}
-            style={end > 78 ? { right: `${100 - end}%` } : { left: `${end}%` }}
-          >
-            {label}
-          </span>
-        )}
+        <span className="timeline-duration" style={{ left: `${end}%` }}>
+          {label}
+        </span>
       </span>
     </>
   );

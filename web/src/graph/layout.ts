@@ -4,7 +4,7 @@ import * as dagre from "@dagrejs/dagre";
 import type { NodeView } from "../run/node-view.js";
 import type { Graph } from "./graph.js";
 
-export const NODE_WIDTH = 184;
+export const NODE_WIDTH = 192;
 export const NODE_HEIGHT = 60;
 const GAP_X = 40;
 const GAP_Y = 20;
