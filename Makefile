@@ -8,12 +8,16 @@ BENCH_INSTALLED := $(BENCH_VENV)/.installed
 BENCH := $(BENCH_VENV)/bin/python -m
 SDK := sdk/typescript
 SDK_INSTALLED := $(SDK)/node_modules/.installed
+WEB := web
+WEB_INSTALLED := $(WEB)/node_modules/.installed
+PAGE := src/flowmaestro/web/index.html
+PAGE_SOURCES = $(shell find $(WEB)/src $(WEB)/plugins $(SDK)/src -type f 2>/dev/null) $(WEB)/index.html $(WEB)/vite.config.ts
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help install demo test check format sdk-check sdk-build sdk-test bench lock clean
+.PHONY: help install demo test check format sdk-check sdk-build sdk-test web screenshots web-check bench lock clean
 
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Create .venv with the locked dependencies and this project
 
@@ -58,6 +62,22 @@ $(SDK_INSTALLED): $(SDK)/package-lock.json
 	@cd $(SDK) && npm ci --loglevel error
 	@touch $@
 
+web: $(PAGE) ## Build the page that shows executions, if it has changed (needs Node 20.19)
+
+$(PAGE): $(WEB_INSTALLED) $(PAGE_SOURCES)
+	@cd $(WEB) && npm run --silent build
+
+screenshots: $(INSTALLED) $(PAGE) ## Take pictures of the page, into build/screenshots (needs Chromium)
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+web-check: $(WEB_INSTALLED) ## Check the page: format, lint, types, unit tests
+	@cd $(WEB) && npm run --silent check && npm run --silent test
+
+$(WEB_INSTALLED): $(WEB)/package-lock.json
+	@command -v npm >/dev/null || { echo "The page needs Node 20.19 or newer, with npm, to be built."; exit 1; }
+	@cd $(WEB) && npm ci --loglevel error
+	@touch $@
+
 bench: $(BENCH_INSTALLED) ## Measure: engine, log, replay, start-up, history, fan-out (about 25 minutes)
 	$(BENCH) benchmarks.startup
 	$(BENCH) benchmarks.log_append
@@ -79,4 +99,4 @@ lock: ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra bench $(LOCK) -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(BENCH_VENV) $(SDK)/node_modules $(SDK)/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(BENCH_VENV) $(SDK)/node_modules $(SDK)/dist $(WEB)/node_modules src/flowmaestro/web .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

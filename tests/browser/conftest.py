@@ -53,6 +53,16 @@ def sdk() -> Path:
     return root / "sdk/typescript/dist"
 
 
+@pytest.fixture(scope="session")
+def built_page() -> None:
+    """The server has the page that shows executions."""
+    built = subprocess.run(
+        ["make", "--silent", "web"], cwd=HERE.parents[1], capture_output=True, text=True
+    )
+    if built.returncode != 0:
+        pytest.fail(f"`make web` failed:\n{built.stdout}{built.stderr}", pytrace=False)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
     """A fresh profile; its pages must not throw what nobody catches."""

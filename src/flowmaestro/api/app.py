@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 import flowmaestro
+from flowmaestro.api import web
 from flowmaestro.api.failures import on_http_exception, on_invalid_parameters
 from flowmaestro.api.metrics import Metrics, Sample
 from flowmaestro.api.middleware.body_limit import BodyLimitMiddleware
@@ -20,7 +21,7 @@ from flowmaestro.api.middleware.request import RequestMiddleware
 from flowmaestro.api.openapi import describe
 from flowmaestro.api.rate_limits import RateLimiter
 from flowmaestro.api.routes import executions, operations, workflows
-from flowmaestro.api.routes.table import DirectRoute, Route
+from flowmaestro.api.routes.table import DirectRoute, Endpoint, Route
 from flowmaestro.api.services import ApiOptions, ApiServices, Engine
 from flowmaestro.storage import IdGenerator
 from flowmaestro.streaming import Hub
@@ -71,6 +72,7 @@ def create_app(services: ApiServices) -> Application:
         for prefix in PREFIXES:
             _add_route(app, prefix, route)
     _add_operations(app, services.options)
+    _add_web(app, services.options)
     return app
 
 
@@ -165,6 +167,19 @@ def _add_operations(app: FastAPI, options: ApiOptions) -> None:
                     operation_id=endpoint.__name__,
                     include_in_schema=documented and methods != ["HEAD"],
                 )
+
+
+def _add_web(app: FastAPI, options: ApiOptions) -> None:
+    endpoints: dict[str, Endpoint] = dict.fromkeys(web.PAGE_PATHS, web.page)
+    endpoints[web.ASSETS_PATH] = web.asset
+    for path, endpoint in endpoints.items():
+        app.add_api_route(
+            path,
+            endpoint if options.web_enabled else operations.switched_off,
+            methods=["GET", "HEAD"],
+            response_model=None,
+            include_in_schema=False,
+        )
 
 
 def _methods(method: str, *, documented: bool) -> list[list[str]]:

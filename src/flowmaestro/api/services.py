@@ -62,6 +62,7 @@ class ApiOptions:
     max_body_bytes: int = 2 * 1024 * 1024
     metrics_enabled: bool = True
     docs_enabled: bool = True
+    web_enabled: bool = True
 
 
 def _utc_now() -> datetime:

@@ -179,4 +179,5 @@ def _api_options(settings: Settings) -> ApiOptions:
         max_body_bytes=settings.max_body_bytes,
         metrics_enabled=settings.metrics_enabled,
         docs_enabled=settings.docs_enabled,
+        web_enabled=settings.web_enabled,
     )

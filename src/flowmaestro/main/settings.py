@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     metrics_enabled: bool = True
     docs_enabled: bool = True
+    web_enabled: bool = True
     max_body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
 
     heartbeat_seconds: float = Field(default=15.0, gt=0, le=3600)

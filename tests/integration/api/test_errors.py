@@ -19,14 +19,14 @@ JSON_HEADERS = {"Content-Type": "application/json"}
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
+        "/nothing",
         "/api/v1",
         "/api/v1/nothing",
         "/v2/workflows",
         "/api/v1/workflows/",
         "/%00",
         "/%ff",
-        "//",
+        "/nothing//",
     ],
 )
 async def test_an_unknown_path_is_not_found(client: httpx2.AsyncClient, path: str) -> None:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from starlette.types import ASGIApp
 
 from flowmaestro.api.errors import STATUS_OF_CODE
+from flowmaestro.api.web import ASSETS_PATH, PAGE_PATHS
 from flowmaestro.events import EVENT_TYPES, LoggedEvent
 from flowmaestro.main import Settings, create_app
 from flowmaestro.storage import Storage, StorageUnavailable
@@ -210,7 +211,9 @@ async def test_operation_ids_are_unique_and_every_route_is_documented(
     }
     operations = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
     needed = {
-        (method, path) for method, path in routes if path.removeprefix("/api/v1") not in operations
+        (method, path)
+        for method, path in routes
+        if path.removeprefix("/api/v1") not in operations and path not in (*PAGE_PATHS, ASSETS_PATH)
     } | {("GET", path) for path in operations}
     assert needed == set(documented)
 

@@ -101,6 +101,30 @@ def test_execute_prints_the_id_alone(run: Run) -> None:
     assert server.requests[0].json == {"inputs": {"name": "Ada", "count": 3}}
 
 
+@pytest.mark.parametrize("base_path", ["", "/v1", "/api/v1"])
+def test_execute_open_opens_the_page_with_a_ticket(
+    run: Run, tmp_path: Path, base_path: str
+) -> None:
+    ticket = {
+        "ticket": "fm_ticket_v1.a.b",
+        "expires_at": "2026-01-02T03:04:05.678Z",
+        "events_url": "/api/v1/executions/exec_01jx/events?ticket=fm_ticket_v1.a.b",
+    }
+    browser = tmp_path / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" > "$0.opened"\n')
+    browser.chmod(0o755)
+    with scripted_server(in_order(success(ACCEPTED, 202), success(ticket, 201))) as server:
+        result = run(
+            "execute", "wf_greet", "--open", url=server.url + base_path, BROWSER=str(browser)
+        )
+        link = f"{server.url}/executions/exec_01jx#ticket=fm_ticket_v1.a.b"
+    assert (result.returncode, result.stdout) == (0, "exec_01jx\n")
+    assert result.stderr == f"Watch it at {link}\n"
+    assert (tmp_path / "browser.opened").read_text() == f"{link}\n"
+    assert [request.path for request in server.requests][1].endswith("/tickets")
+    assert server.requests[1].json == {"ttl_seconds": 3600}
+
+
 def test_execute_watch_follows_to_the_end(run: Run, tmp_path: Path) -> None:
     def script(request: Request) -> Answer:
         return success(ACCEPTED, 202) if request.method == "POST" else whole(LOG)
