@@ -146,7 +146,7 @@ class Round:
 
     async def _begin(self, server: Address, random: Random) -> None:
         # Some at once, some while all of it goes on.
-        await asyncio.sleep(random.choice([0.0, random.uniform(0, self._size.faults)]))
+        await asyncio.sleep(random.choice([0.0, random.uniform(0, 1 + self._size.faults)]))
         execution = await begin(self._subject, server, random)
         self._accepted.append(execution)
         for _ in range(self._size.readers):

@@ -72,8 +72,10 @@ class Subject(Protocol):
     """The name of the frame without a number that begins each stream; ``None``: there is none."""
     views: Sequence[View]
     """The parts that can be asked for. The first is everything."""
-    sdk_readers: Mapping[str, Follow]
-    """The subject's own client libraries, by name."""
+
+    @property
+    def sdk_readers(self) -> Mapping[str, Follow]:
+        """The subject's own client libraries, by name; those that are there."""
 
     def command(self, folder: Path, port: int) -> Command:
         """Return how the server is started on *port* with all it keeps in *folder*."""

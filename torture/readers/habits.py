@@ -15,6 +15,8 @@ class Habits:
     """At most so long after the execution was begun."""
     leaves_after_frames: int | None = None
     """It hangs up after at most so many events, and comes back; ``None``: it stays."""
+    returns_after_seconds: float = 0.05
+    """At most so long after it was cut off, or left."""
     bytes_at_a_time: int = 65_536
     pause_seconds: float = 0.0
     """Between two reads."""

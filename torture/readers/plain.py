@@ -13,7 +13,6 @@ from torture.wire import send
 
 STALL_SECONDS = 5.0
 """Without a byte, not even a comment, the connection counts as dead."""
-_MAX_PAUSE_SECONDS = 0.05
 
 
 async def follow(
@@ -42,7 +41,7 @@ async def follow(
             return
         except (OSError, asyncio.IncompleteReadError, TimeoutError):
             pass
-        await asyncio.sleep(random.uniform(0, _MAX_PAUSE_SECONDS))
+        await asyncio.sleep(random.uniform(0, habits.returns_after_seconds))
 
 
 async def _connect(

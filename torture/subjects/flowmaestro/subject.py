@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -20,7 +21,12 @@ from flowmaestro.events import EXTENSION_TYPES, TERMINAL_TYPES
 from torture.oracle import Effect, Frame
 from torture.subject import Address, Command, Follow, Ledger, Request, View
 from torture.subjects.flowmaestro import nodes, workflows
-from torture.subjects.flowmaestro.sdk import follow_in_thread, follow_on_loop
+from torture.subjects.flowmaestro.sdk import (
+    TYPESCRIPT_SDK,
+    follow_in_thread,
+    follow_on_loop,
+    follow_with_node,
+)
 from torture.wire import send
 
 API = "/api/v1"
@@ -53,23 +59,29 @@ _QUERIES = {
 
 
 class FlowMaestro:
-    """One process, one SQLite file."""
+    """One process, one SQLite file.
+
+    Args:
+        key: an API key for everything; by default one is made when the server is started.
+    """
 
     name = "flowmaestro"
     terminal = TERMINAL_TYPES
     opening: str | None = "connected"
     views: Sequence[View] = (EVERYTHING, BASE, FILTERED)
 
-    def __init__(self) -> None:
-        self._key = ""
+    def __init__(self, key: str = "") -> None:
+        self._key = key
         self._workflows: list[str] = []
-        self.sdk_readers: Mapping[str, Follow] = {
+        self.sdk_readers: dict[str, Follow] = {
             "SDK": lambda *stream: follow_on_loop(self._key, *stream),
             "SDK in a thread": lambda *stream: follow_in_thread(self._key, *stream),
         }
+        if TYPESCRIPT_SDK.exists() and shutil.which("node"):
+            self.sdk_readers["SDK in Node"] = lambda *stream: follow_with_node(self._key, *stream)
 
     def command(self, folder: Path, port: int) -> Command:
-        self._key = self._create_key(folder)
+        self._key = self._key or self._create_key(folder)
         return Command(
             [sys.executable, "-m", "flowmaestro", "serve", "--port", str(port)],
             {

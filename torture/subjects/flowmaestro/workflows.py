@@ -17,7 +17,7 @@ def workflow(random: Random) -> dict[str, Any]:
 
 
 def _graph(random: Random, depth: int) -> dict[str, Any]:
-    count = random.randint(1, 8 if depth == 0 else 3)
+    count = random.randint(1, 12 if depth == 0 else 3)
     nodes = {f"n{index}": _node(random, depth) for index in range(count)}
     edges = []
     for target in range(1, count):

@@ -94,7 +94,7 @@ class Service:
             writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
             return
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-        if cursor:
+        if 0 < cursor < EVENTS - 1:
             cursor += {"drops": 1, "repeats": -1}.get(self._flaw, 0)
         while cursor < EVENTS:
             if cursor < len(log):
