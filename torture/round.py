@@ -31,7 +31,7 @@ from torture.wire import WireError
 
 SETTLE_SECONDS = 20.0
 """How long what a round held open may take to be given back."""
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)

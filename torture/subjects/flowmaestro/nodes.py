@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from pathlib import Path
@@ -11,6 +12,17 @@ from flowmaestro import NodeContext, SyncNodeContext, function
 
 EFFECTS = Path("effects.txt")
 """A line for each attempt: execution, node, attempt. In the folder in which the server runs."""
+
+_OF_ONE = (
+    "flowmaestro.api.middleware.",
+    "flowmaestro.api.stream.",
+    "flowmaestro.engine.",
+    "flowmaestro.main.http_protocol",
+    "flowmaestro.streaming.",
+    "flowmaestro.workflow.scheduler.scope",
+    "flowmaestro.workflow.scheduler.state",
+)
+"""Where the classes are of which there is one for a connection, a stream or an execution."""
 
 
 def _leave(execution: str, node: str, attempt: int) -> None:
@@ -59,7 +71,9 @@ def census() -> dict[str, int]:
             sockets += str(descriptor.readlink()).startswith("socket:")
         except OSError:  # the listing's own
             continue
-    return {"sockets": sockets}
+    gc.collect()
+    objects = sum(type(one).__module__.startswith(_OF_ONE) for one in gc.get_objects())
+    return {"sockets": sockets, "objects": objects}
 
 
 @function
