@@ -64,6 +64,19 @@ def translated(error: httpx2.HTTPError, outgoing: httpx2.Request) -> NodeError:
     return NodeError(f"the connection to {origin} was lost", code="http_connection_lost")
 
 
+def address_forbidden(host: str) -> NodeError:
+    """Return the failure of a request to *host*, where ``http`` nodes may not go.
+
+    It does not say which address the host has: that is the operator's to know.
+    """
+    return NodeError(
+        f"http nodes may not reach {host!r}: it is not public, and the server's operator has not "
+        "allowed it (the setting FLOWMAESTRO_HTTP_ALLOWED_NETWORKS)",
+        code="http_address_forbidden",
+        retryable=False,
+    )
+
+
 def invalid_url(error: Exception) -> NodeError:
     """Return the failure of a URL that no request can be sent to."""
     return NodeError(

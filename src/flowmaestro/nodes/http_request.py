@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowmaestro.nodes.errors import NodeError
-from flowmaestro.nodes.http_failures import invalid_url, origin_of, translated
+from flowmaestro.nodes.http_failures import address_forbidden, invalid_url, origin_of, translated
 from flowmaestro.nodes.http_reading import read_body
+from flowmaestro.nodes.outbound.guard import AddressForbidden
+from flowmaestro.nodes.outbound.scope import EXTENSION
 
 if TYPE_CHECKING:
     import httpx2
@@ -38,6 +40,8 @@ class HttpRequest:
     timeout_ms: int
     max_response_bytes: int
     follow_redirects: bool
+    execution_id: str
+    """Connections are kept for further requests of the same execution, and for no other's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ async def send(client: httpx2.AsyncClient, request: HttpRequest) -> HttpResponse
     :raises NodeError: ``invalid_url``, ``invalid_request`` and ``too_many_redirects``, which
         another attempt would not help; ``http_timeout``, ``http_dns``, ``http_tls``,
         ``http_unreachable``, ``http_connection_lost`` and ``http_invalid_response``, which it may;
-        ``http_response_too_large``.
+        ``http_response_too_large``; ``http_address_forbidden``, for the host of *request* or one
+        that it was redirected to.
 
     Cancelling closes the connection.
     """
@@ -68,6 +73,8 @@ async def send(client: httpx2.AsyncClient, request: HttpRequest) -> HttpResponse
     try:
         async with asyncio.timeout(request.timeout_ms / 1_000):
             return await _exchange(client, outgoing, request)
+    except AddressForbidden as error:
+        raise address_forbidden(error.host) from error
     except TimeoutError as error:
         raise NodeError(
             f"{origin_of(outgoing.url)} did not answer within {request.timeout_ms} ms",
@@ -90,6 +97,7 @@ def _build(client: httpx2.AsyncClient, request: HttpRequest) -> httpx2.Request:
             url,
             headers=headers,
             content=content,
+            extensions={EXTENSION: request.execution_id},
         )
     except httpx2.InvalidURL as error:
         raise invalid_url(error) from error

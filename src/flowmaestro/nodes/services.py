@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowmaestro.nodes.errors import NodeError
+from flowmaestro.nodes.outbound.allowed import PUBLIC_ONLY, AllowedNetworks
+from flowmaestro.nodes.outbound.guard import Guard, Resolver, system_resolver
 
 if TYPE_CHECKING:
     import httpx2
@@ -30,13 +32,18 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """Bounds of the outgoing connections."""
+    """Bounds of the outgoing connections, and where those of ``http`` nodes may go."""
 
     max_connections: int = 1_000
     """More requests than this at once wait for a connection, within their own timeout."""
     max_idle_connections: int = 100
     use_environment: bool = True
     """Whether ``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY`` and ``SSL_CERT_FILE`` apply."""
+    allowed_networks: AllowedNetworks = PUBLIC_ONLY
+    """What ``http`` nodes may reach besides public addresses. Providers are the operator's: their
+    addresses are not looked at."""
+    resolve: Resolver = system_resolver
+    """How ``http`` nodes look names up."""
 
 
 class Services:
@@ -105,6 +112,9 @@ class Services:
 
         import httpx2
 
+        from flowmaestro.nodes.outbound.transport import GuardedTransport
+
+        options = self._options
         return httpx2.AsyncClient(
             # One client serves all workspaces: a cookie that one execution was given must not
             # travel with another's requests.
@@ -112,8 +122,11 @@ class Services:
             headers={"User-Agent": "flowmaestro"},
             follow_redirects=False,
             timeout=None,  # each node bounds its whole request
-            limits=self._limits(),
-            trust_env=self._options.use_environment,
+            transport=GuardedTransport(
+                Guard(options.allowed_networks, options.resolve),
+                limits=self._limits(),
+                use_environment=options.use_environment,
+            ),
         )
 
     def _make_chat_client(self, name: str, provider: Provider) -> AsyncOpenAI:

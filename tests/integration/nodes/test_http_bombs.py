@@ -13,7 +13,7 @@ import pytest
 
 from flowmaestro.nodes import NodeError, Services
 from flowmaestro.nodes.builtin.http import make_http
-from flowmaestro.nodes.testing import run_node
+from flowmaestro.nodes.testing import RecordingContext, run_node
 from tests.support.http_server import Handler, ReceivedRequest, http_server, response
 
 EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"
@@ -233,6 +233,24 @@ async def test_lengths_that_cannot_be_are_clear_errors(
         error = await failure(services, server.url)
     assert error.code in ("http_invalid_response", "http_connection_lost")
     assert len(error.message) < 500
+
+
+async def test_bytes_after_a_body_are_no_answer_to_another_execution(services: Services) -> None:
+    smuggled = response(200, "smuggled", content_type="text/plain")
+
+    async def answer(request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+        body = request.path.encode()
+        extra = smuggled if request.path == "/first" else b""
+        writer.write(head(f"Content-Length: {len(body)}") + body + extra)
+
+    first, second = RecordingContext(execution_id="exec_1"), RecordingContext(execution_id="exec_2")
+    node = make_http(services)
+    async with http_server(answer) as server:
+        for path, context in (("/first", first), ("/second", second)):
+            outputs = await run_node(node, {"url": server.url + path}, context=context)
+            assert isinstance(outputs, dict)
+            assert outputs["body"] == path
+    assert server.connections == 2
 
 
 @pytest.mark.parametrize("size", [60_000, 70_000, 1_000_000])

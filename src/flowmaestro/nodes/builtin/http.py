@@ -76,7 +76,7 @@ class HttpConfig(NodeConfig):
 def make_http(services: Services) -> NodeType:
     """Return the ``http`` type, which sends with the client of *services*."""
 
-    async def run(config: HttpConfig, context: NodeContext) -> dict[str, Any]:  # noqa: ARG001
+    async def run(config: HttpConfig, context: NodeContext) -> dict[str, Any]:
         """Send the request and read the response.
 
         :raises NodeError: see :func:`~flowmaestro.nodes.http_request.send`; ``http_status`` for a
@@ -95,6 +95,7 @@ def make_http(services: Services) -> NodeType:
                 timeout_ms=config.timeout_ms,
                 max_response_bytes=config.max_response_bytes,
                 follow_redirects=config.follow_redirects,
+                execution_id=context.execution_id,
             ),
         )
         if config.fail_on_status and response.status >= 400:
