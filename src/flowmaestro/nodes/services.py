@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from flowmaestro.nodes.errors import NodeError
 from flowmaestro.nodes.outbound.allowed import PUBLIC_ONLY, AllowedNetworks
-from flowmaestro.nodes.outbound.guard import Guard, Resolver, system_resolver
+from flowmaestro.nodes.outbound.guard import Guard
+from flowmaestro.nodes.outbound.resolver import Resolver, SystemResolver
 
 if TYPE_CHECKING:
     import httpx2
@@ -42,8 +43,8 @@ class HttpOptions:
     allowed_networks: AllowedNetworks = PUBLIC_ONLY
     """What ``http`` nodes may reach besides public addresses. Providers are the operator's: their
     addresses are not looked at."""
-    resolve: Resolver = system_resolver
-    """How ``http`` nodes look names up."""
+    resolve: Resolver | None = None
+    """How ``http`` nodes look names up; ``None``: as the machine does."""
 
 
 class Services:
@@ -61,6 +62,7 @@ class Services:
         self._providers = dict(providers or {})
         self._options = http or HttpOptions()
         self._http: httpx2.AsyncClient | None = None
+        self._resolver: SystemResolver | None = None
         self._chat: dict[str, AsyncOpenAI] = {}
         # Importing a client's library and reading certificates takes up to a second: a thread
         # does it, so that the streams do not stop for as long, and only one.
@@ -95,6 +97,8 @@ class Services:
             await client.close()
         if http is not None:
             await http.aclose()
+        if self._resolver is not None:
+            self._resolver.close()
 
     def _provider(self, name: str) -> Provider:
         try:
@@ -115,6 +119,9 @@ class Services:
         from flowmaestro.nodes.outbound.transport import GuardedTransport
 
         options = self._options
+        resolve = options.resolve
+        if resolve is None:
+            resolve = self._resolver = SystemResolver()
         return httpx2.AsyncClient(
             # One client serves all workspaces: a cookie that one execution was given must not
             # travel with another's requests.
@@ -123,7 +130,7 @@ class Services:
             follow_redirects=False,
             timeout=None,  # each node bounds its whole request
             transport=GuardedTransport(
-                Guard(options.allowed_networks, options.resolve),
+                Guard(options.allowed_networks, resolve),
                 limits=self._limits(),
                 use_environment=options.use_environment,
             ),

@@ -10,7 +10,9 @@ import asyncio
 import logging
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ import trustme
 
 from flowmaestro.nodes import AllowedNetworks, HttpOptions, NodeError, Services
 from flowmaestro.nodes.builtin.http import make_http
-from flowmaestro.nodes.outbound.guard import Resolver, system_resolver
+from flowmaestro.nodes.outbound.resolver import Resolver
 from flowmaestro.nodes.testing import run_node
 from tests.support.http_server import ReceivedRequest, http_server, response
 
@@ -45,7 +47,7 @@ class Names:
 
 @asynccontextmanager
 async def nodes(
-    *allowed: str, resolve: Resolver = system_resolver, environment: bool = False
+    *allowed: str, resolve: Resolver | None = None, environment: bool = False
 ) -> AsyncIterator[Services]:
     services = Services(
         http=HttpOptions(
@@ -272,6 +274,20 @@ async def test_a_name_with_thousands_of_addresses_is_no_port_scan() -> None:
         assert server.connections == 0
 
 
+async def test_a_look_up_takes_no_thread_from_anybody_else() -> None:
+    release = threading.Event()
+    with ThreadPoolExecutor(1) as everybody:
+        async with http_server(response(200, "found")) as server, nodes("loopback") as services:
+            await fetch(services, server.url)  # the client is made
+            asyncio.get_running_loop().set_default_executor(everybody)
+            everybody.submit(release.wait)
+            try:
+                outputs = await fetch(services, f"http://localhost:{server.port}/")
+            finally:
+                release.set()
+    assert outputs["body"] == "found"
+
+
 async def test_cancelling_ends_the_look_up() -> None:
     asked, ended = asyncio.Event(), asyncio.Event()
 
@@ -326,7 +342,6 @@ async def test_a_proxy_of_the_operators_is_asked_for_what_may_be_reached(
             assert (await fetch(services, "http://shop.test/a"))["body"] == "by proxy"
             # Only the proxy can find it: the proxy is the guard.
             assert (await fetch(services, "http://unknown.test/b"))["body"] == "by proxy"
-            assert proxy.connections == 2  # nothing is left over for another execution's request
             for host in ("inside.test", "10.0.0.1", "[::1]", "127.0.0.1:1", "169.254.169.254"):
                 error = await failure(services, f"http://{host}/")
                 assert error.code == "http_address_forbidden"
@@ -334,6 +349,31 @@ async def test_a_proxy_of_the_operators_is_asked_for_what_may_be_reached(
         "http://shop.test/a",
         "http://unknown.test/b",
     ]
+
+
+async def test_a_proxied_connection_is_left_to_no_other_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = Names(shop_test=[[PUBLIC]])
+    async with http_server(response(200, "by proxy")) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        async with nodes(resolve=names, environment=True) as services:
+            for _ in range(3):
+                await fetch(services, "http://shop.test/")
+        assert proxy.connections == 3
+
+
+async def test_a_proxy_is_asked_where_no_name_server_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def silent(host: str, port: int) -> Sequence[str]:
+        await asyncio.Event().wait()
+        return []
+
+    async with http_server(response(200, "by proxy")) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        async with nodes(resolve=silent, environment=True) as services:
+            assert (await fetch(services, "http://shop.test/"))["body"] == "by proxy"
 
 
 @pytest.mark.parametrize("bypass", ["direct.test", ".test", "127.0.0.1,direct.test", "*"])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
 from itertools import zip_longest
-from typing import Any, Protocol
 
 from flowmaestro.nodes.outbound.addresses import IPAddress
 from flowmaestro.nodes.outbound.allowed import AllowedNetworks
+from flowmaestro.nodes.outbound.resolver import Resolver
 
 logger = logging.getLogger(__name__)
 
@@ -28,28 +27,6 @@ class AddressForbidden(Exception):
         self.host = host
 
 
-class Resolver(Protocol):
-    """Looks a host up."""
-
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        """Return the IP addresses of *host*, the preferred ones first, an IPv6 one with its zone
-        (``fe80::1%2``) where it needs one.
-
-        :raises OSError: there are none, or no answer (:class:`socket.gaierror`).
-        """
-        ...
-
-
-async def system_resolver(host: str, port: int) -> Sequence[str]:
-    """Look *host* up as every program of the machine does: hosts file, DNS, and the old spellings
-    of IPv4 addresses (``127.1``, ``0x7f000001``, ``2130706433``)."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:  # a label that is empty, or too long for DNS
-        raise socket.gaierror(socket.EAI_NONAME, "no such name") from error
-    return [_with_zone(sockaddr) for *_, sockaddr in found]
-
-
 class Guard:
     """Says which addresses a connection to a host may use.
 
@@ -57,7 +34,7 @@ class Guard:
     :param resolve: how names are looked up.
     """
 
-    def __init__(self, allowed: AllowedNetworks, resolve: Resolver = system_resolver) -> None:
+    def __init__(self, allowed: AllowedNetworks, resolve: Resolver) -> None:
         self._allowed = allowed
         self._resolve = resolve
 
@@ -108,11 +85,6 @@ class Guard:
             ", ".join(map(str, found)) or "nowhere",
         )
         raise AddressForbidden(host)
-
-
-def _with_zone(sockaddr: tuple[Any, ...]) -> str:
-    address, zone = str(sockaddr[0]), sockaddr[3] if len(sockaddr) == 4 else 0
-    return f"{address}%{zone}" if zone and "%" not in address else address
 
 
 def _alternating(addresses: Sequence[IPAddress]) -> list[IPAddress]:
