@@ -267,6 +267,18 @@ async def test_a_redirect_to_an_endless_url_is_a_clear_error(services: Services,
     assert len(error.message) < 500
 
 
+async def test_no_larger_body_may_be_asked_for_than_outputs_can_use(services: Services) -> None:
+    """Small objects are large in memory: 2 MiB of ``[],[],`` is about 60 MB of lists."""
+    with pytest.raises(NodeError) as refused:
+        await fetch(services, "http://127.0.0.1:1/", max_response_bytes=2_097_153)
+    assert refused.value.code == "invalid_config"
+    content = b"[" + b"[]," * 699_000 + b"[]]"
+    assert len(content) <= 2_097_152
+    async with http_server(response(200, content, content_type="application/json")) as server:
+        outputs = await fetch(services, server.url, max_response_bytes=2_097_152)
+    assert len(outputs["body"]) == 699_001
+
+
 @pytest.mark.parametrize(
     "content",
     [b"[" * 500_000, b'{"a":' * 80_000, b"[" * 200 + b"1" * 100_000, b'"' + b"\\u0000" * 80_000],
