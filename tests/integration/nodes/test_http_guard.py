@@ -376,6 +376,17 @@ async def test_a_proxy_is_asked_where_no_name_server_answers(
             assert (await fetch(services, "http://shop.test/"))["body"] == "by proxy"
 
 
+async def test_a_proxy_is_asked_at_once_where_everything_is_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = Names()
+    async with http_server(response(200, "by proxy")) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        async with nodes("*", resolve=names, environment=True) as services:
+            assert (await fetch(services, "http://inside.test/"))["body"] == "by proxy"
+    assert names.asked == []
+
+
 @pytest.mark.parametrize("bypass", ["direct.test", ".test", "127.0.0.1,direct.test", "*"])
 async def test_a_host_without_proxy_is_guarded_as_ever(
     bypass: str, monkeypatch: pytest.MonkeyPatch
