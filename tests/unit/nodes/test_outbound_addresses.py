@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowmaestro.nodes import AllowedNetworks
@@ -31,6 +31,7 @@ def _disputed(address: IPAddress) -> bool:
     return any(address in network for network in DISPUTED)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses())
 def test_an_address_is_public_iff_the_registries_say_so(address: IPAddress) -> None:
     if not _disputed(address):
@@ -39,12 +40,14 @@ def test_an_address_is_public_iff_the_registries_say_so(address: IPAddress) -> N
         assert PUBLIC_ONLY.allows(address) == allowed
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=6))
 def test_no_ipv6_address_outside_of_global_unicast_is_public(address: IPv6Address) -> None:
     if address not in ip_network("2000::/3"):
         assert not is_public(address)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_an_ipv4_address_in_ipv6_clothes_is_judged_as_itself(address: IPv4Address) -> None:
     allowed = PUBLIC_ONLY.allows(address)
@@ -56,6 +59,7 @@ def test_an_ipv4_address_in_ipv6_clothes_is_judged_as_itself(address: IPv4Addres
     assert not PUBLIC_ONLY.allows(IPv6Address(int(address)))
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(), st.integers(0, 128))
 def test_what_an_operator_names_is_allowed_and_nothing_else_is(
     address: IPAddress, prefix: int
@@ -72,6 +76,7 @@ def test_what_an_operator_names_is_allowed_and_nothing_else_is(
         assert allowed.allows(ip_address(other)) == expected
 
 
+@settings(deadline=None)
 @given(st.ip_addresses())
 def test_everything_is_everything(address: IPAddress) -> None:
     assert EVERYTHING.allows(address)

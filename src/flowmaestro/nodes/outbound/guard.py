@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from itertools import zip_longest
 
 from flowmaestro.nodes.outbound.addresses import IPAddress
@@ -75,9 +75,9 @@ class Guard:
 
     async def _look_up(self, host: str, port: int) -> list[IPAddress]:
         try:
-            return [ip_address(host)]
+            return [_unmapped(ip_address(host))]
         except ValueError:
-            return [ip_address(text) for text in await self._resolve(host, port)]
+            return [_unmapped(ip_address(text)) for text in await self._resolve(host, port)]
 
     def _refuse(self, host: str, found: Sequence[IPAddress]) -> None:
         # The addresses are for the operator: a workflow's author is not told about the network.
@@ -87,6 +87,11 @@ class Guard:
             ", ".join(map(str, found[:MAX_ADDRESSES])) or "nowhere",
         )
         raise AddressForbidden(host)
+
+
+def _unmapped(address: IPAddress) -> IPAddress:
+    """An IPv4-mapped address is IPv4 on the wire, and needs no IPv6 to be connected to."""
+    return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
 
 
 def _alternating(addresses: Sequence[IPAddress]) -> list[IPAddress]:
