@@ -68,12 +68,12 @@ async def _first_to_answer(
     """Connect to the first of *addresses* that answers: each is tried when the one before it has
     failed, or has not answered for a while."""
     connected: list[httpcore2.AsyncNetworkStream] = []
-    errors: list[httpcore2.ConnectError] = []
+    errors: list[Exception] = []
 
     async def attempt(address: IPAddress, failed: anyio.Event) -> None:
         try:
             connected.append(await connect(address))
-        except httpcore2.ConnectError as error:
+        except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
             errors.append(error)
             failed.set()
         else:
