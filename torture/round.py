@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -125,7 +125,7 @@ class Round:
             )
             beginning = asyncio.create_task(self._begin_all(proxy.address))
             await injector.run()
-            await beginning
+            await self._wait_until_begun(beginning)
             proxy.calm_down()
             await self._finish()
         self._outcome.faults.update(injector.counts)
@@ -143,6 +143,13 @@ class Round:
         await asyncio.gather(
             *(self._begin(server, Random(random.random())) for _ in range(self._size.executions))
         )
+
+    async def _wait_until_begun(self, beginning: asyncio.Task[None]) -> None:
+        try:
+            async with asyncio.timeout(self._size.finish_seconds):
+                await beginning
+        except TimeoutError:
+            self._found("unfinished", "a request", "no answer that is final, however often sent")
 
     async def _begin(self, server: Address, random: Random) -> None:
         # Some at once, some while all of it goes on.
@@ -175,6 +182,8 @@ class Round:
         return reader, partial(follow, *stream, habits=habits, random=random)
 
     async def _finish(self) -> None:
+        if not self._tasks:
+            return
         _, late = await asyncio.wait(self._tasks, timeout=self._size.finish_seconds)
         for task in late:
             task.cancel()
@@ -189,16 +198,21 @@ class Round:
     async def _settle(self) -> None:
         """Wait until the server holds no more than it did when it was idle."""
         deadline = time.monotonic() + SETTLE_SECONDS
-        while left := dict(self._too_much(await self._subject.gauges(self._address))):
-            if time.monotonic() > deadline:
-                for name, value in left.items():
-                    detail = f"{value:g}, {self._baseline[name]:g} when it was idle"
-                    self._found("left over", name, detail)
-                return
-            await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            while left := await self._left_over():
+                if time.monotonic() > deadline:
+                    for name, value in left.items():
+                        detail = f"{value:g}, {self._baseline[name]:g} when it was idle"
+                        self._found("left over", name, detail)
+                    return
+                await asyncio.sleep(_LOOK_SECONDS)
+        except TimeoutError:
+            self._found("unfinished", "the server", f"no answer within {SETTLE_SECONDS:g} s")
 
-    def _too_much(self, gauges: Mapping[str, float]) -> Iterator[tuple[str, float]]:
-        return ((n, value) for n, value in gauges.items() if value > self._baseline[n])
+    async def _left_over(self) -> dict[str, float]:
+        async with asyncio.timeout(SETTLE_SECONDS):
+            gauges = await self._subject.gauges(self._address)
+        return {name: value for name, value in gauges.items() if value > self._baseline[name]}
 
     def _compare(self, executions: list[str]) -> None:
         subject, folder, outcome = self._subject, self._folder, self._outcome
