@@ -31,6 +31,7 @@ def test_every_setting_is_listed_with_its_default() -> None:
 
 def test_settings_that_the_text_names_exist() -> None:
     names = {_variable(name) for name in Settings.model_fields} | {"FLOWMAESTRO_SECRET_NAME"}
+    names.add("FLOWMAESTRO_API_KEY")  # the client commands'
     names |= {"OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_CUSTOM_HEADERS"}  # its client's own
     for code in code_in(PAGE.read_text()):
         name = code.partition("=")[0]
