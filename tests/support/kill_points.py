@@ -23,10 +23,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import alembic.command  # noqa: F401  # what is imported beforehand is no step
 import sqlalchemy as sa
+from alembic.config import Config
 
-from flowmaestro.storage import Storage
+from flowmaestro.storage import Storage, migrations
+from flowmaestro.storage.migrations import upgrade
 from flowmaestro.storage.upkeep import back_up, restore
 
 DATABASE = "flowmaestro.db"
@@ -42,6 +43,7 @@ _STEPS = {
     "sqlite3.connect",
 }
 _ROOT = Path(__file__).resolve().parents[2]
+FURTHER_REVISION = _ROOT / "tests" / "fixtures" / "further_revision"
 
 
 def kill_at_every_step(action: str, template: Path, folder: Path) -> list[Path]:
@@ -80,11 +82,33 @@ def _upgrade(folder: Path) -> None:
     asyncio.run(open_and_close())
 
 
+def _upgrade_further(folder: Path) -> None:
+    """Upgrade to a revision that only tests know."""
+    with_further_revision(setattr)
+    _upgrade(folder)
+
+
+def with_further_revision(patch: Callable[[Any, str, Any], None]) -> None:
+    """Let ``patch(module, name, value)`` add the revision of ``tests/fixtures`` to ours."""
+    own_config = upgrade.config
+
+    def config(connection: sa.Connection | None = None) -> Config:
+        configuration = own_config(connection)
+        own = Path(migrations.__file__).parent / "versions"
+        configuration.set_main_option("path_separator", "os")
+        configuration.set_main_option("version_locations", f"{own}{os.pathsep}{FURTHER_REVISION}")
+        return configuration
+
+    patch(migrations, "REVISIONS", (*migrations.REVISIONS, "9999"))
+    patch(upgrade, "config", config)
+
+
 ACTIONS: dict[str, Callable[[Path], None]] = {
     "backup": _backup,
     "replace-backup": _replace_backup,
     "restore": _restore,
     "upgrade": _upgrade,
+    "upgrade-further": _upgrade_further,
 }
 
 
@@ -107,7 +131,7 @@ class _Killer:
 
 def _run(action: str, folder: Path, step: int) -> None:
     killer = _Killer(step)
-    if action == "upgrade":
+    if action.startswith("upgrade"):
         sa.event.listen(sa.Engine, "before_cursor_execute", killer.of_sql)
         sa.event.listen(sa.Engine, "commit", killer.of_sql)
     else:
