@@ -16,7 +16,7 @@ _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"
 
 @dataclass
 class Proxy:
-    """How the proxy behaves; what it met is in the fields without a default."""
+    """How the proxy behaves."""
 
     upstream: str
     hold_bytes: int = 0
@@ -27,8 +27,7 @@ class Proxy:
     """Whether it compresses streams, and flushes what it has compressed at once."""
     drop_request_headers: frozenset[str] = frozenset()
     cut_when_idle_seconds: float | None = None
-    """After how long without a byte it cuts a stream, with a heartbeat being none."""
-    drop_heartbeats: bool = False
+    """After how long without a byte it cuts a stream."""
     name: str | None = None
     """What it calls itself in ``Server``."""
     base_url: str = field(default="", init=False)
@@ -94,8 +93,6 @@ class Proxy:
                 break
             except TimeoutError as error:
                 raise ConnectionAbortedError from error
-            if self.drop_heartbeats and piece.startswith(b":"):
-                continue
             held += piece
             if not self.hold_streams and len(held) >= self.hold_bytes:
                 yield held

@@ -38,8 +38,14 @@ def backup(
     execution and the hashes of keys: only its owner may read it.
     """
     with server_extras("backup"):
+        from flowmaestro.storage import database_path
         from flowmaestro.storage.upkeep import back_up
     with _explained(database) as url, _progress("backing up") as progress:
+        if not (path := database_path(url)).exists():
+            raise CommandFailed(
+                f"there is no database at {path} (say where it is with --database or "
+                "FLOWMAESTRO_DATABASE)"
+            )
         summary = back_up(url, file, force=force, progress=progress)
     typer.echo(f"backed up to {summary.path}: {_describe(summary)}")
 
@@ -71,9 +77,7 @@ def _explained(database: str | None) -> Iterator[str]:
 
     try:
         yield load_settings(database=database).database
-    except InvalidSettings as error:
-        raise CommandFailed(str(error)) from error
-    except StorageError as error:
+    except (InvalidSettings, StorageError) as error:
         raise CommandFailed(str(error)) from error
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flowmaestro.storage import Storage
 from tests.integration.cli.conftest import Run, on_a_terminal
 from tests.support.server import database_url, server_process
 
@@ -44,7 +45,7 @@ def test_on_a_terminal_progress_is_shown_and_goes_away(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("backup", "b.db", "--database", "nowhere.db"), "there is no such file"),
+        (("backup", "b.db", "--database", "nowhere.db"), "there is no database at"),
         (("backup", "no/folder/b.db"), "there is no folder"),
         (("backup", "notes.txt"), "--force"),
         (("backup", "flowmaestro.db", "--force"), "belongs to the database itself"),
@@ -55,11 +56,11 @@ def test_on_a_terminal_progress_is_shown_and_goes_away(
         (("restore", "flowmaestro.db"), "the database itself"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
+async def test_what_cannot_be_done_is_one_line(
     run: Run, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     (tmp_path / "notes.txt").write_text("Not a database. " * 200)
-    run("keys", "create", "--name", "first")
+    await (await Storage.open(str(tmp_path / "flowmaestro.db"))).aclose()
     before = {file.name for file in tmp_path.iterdir()}
     result = run(*arguments)
     assert (result.returncode, result.stdout) == (1, "")

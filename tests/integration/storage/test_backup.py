@@ -23,6 +23,7 @@ from flowmaestro.storage import (
     lock_database,
 )
 from flowmaestro.storage.upkeep import back_up, inspect, restore
+from flowmaestro.storage.upkeep.files import require_space
 from tests.support.kill_points import BACKUP, DATABASE, kill_at_every_step
 from tests.support.storage import completed, create_execution, note, started
 
@@ -144,6 +145,12 @@ async def test_a_backup_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None
     assert "BackupFailed: No backup was made to" in failed.stderr
     assert "reading or writing the database file failed" in failed.stderr
     assert not [file.name for file in tmp_path.iterdir() if file.name.startswith(BACKUP)]
+
+
+def test_room_is_looked_for_before_anything_is_written(tmp_path: Path) -> None:
+    require_space(tmp_path, 1)
+    with pytest.raises(OSError, match=r"has room for .* and 1000000.0 TB are needed"):
+        require_space(tmp_path, 10**18)
 
 
 async def test_two_backups_to_one_file_do_not_meet(tmp_path: Path) -> None:

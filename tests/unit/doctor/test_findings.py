@@ -17,8 +17,8 @@ from flowmaestro.main.doctor.remote.reach import (
     metrics_finding,
     version_finding,
 )
-from flowmaestro.main.doctor.remote.streams import buffering_finding
 from flowmaestro.main.doctor.remote.transport import certificate_finding, http_version_finding
+from flowmaestro.main.doctor.remote.verdicts import buffering_finding, idle_finding
 from flowmaestro.main.doctor.serving import lock_finding
 from flowmaestro.nodes import Registry, Services
 from flowmaestro.storage.upkeep import LockState
@@ -146,6 +146,24 @@ def test_the_http_version_of_browsers() -> None:
 def test_frames_that_come_late() -> None:
     assert buffering_finding(0.02).state == "ok"
     assert "1.5 seconds late" in buffering_finding(1.5).text
+
+
+@pytest.mark.parametrize(
+    ("ended_after", "heartbeats", "wait_seconds", "state", "text"),
+    [
+        (61.2, [15.0, 30.0], 120, "problem", "cut after 61.2 seconds"),
+        (None, [], 60, "problem", "no heartbeat came in 60 seconds"),
+        (None, [], 10, "ok", "open for 10 seconds more"),
+        (None, [15.0, 30.0, 80.0], 90, "problem", "up to 50 seconds apart"),
+        (None, [15.0, 30.0, 45.0], 50, "ok", "3 heartbeats"),
+    ],
+)
+def test_a_stream_in_which_nothing_happens(
+    ended_after: float | None, heartbeats: list[float], wait_seconds: float, state: str, text: str
+) -> None:
+    finding = idle_finding(ended_after, heartbeats, wait_seconds)
+    assert finding.state == state
+    assert text in finding.text
 
 
 def test_the_probe_is_a_workflow_that_the_server_takes() -> None:

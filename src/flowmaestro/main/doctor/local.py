@@ -69,7 +69,7 @@ def _check_contents(
             revision = read_revision(connection, path)
             yield ok("database", str(path))
             yield revision_finding(revision)
-            yield from check_database(connection, path, full=full, now=datetime.now(UTC))
+            yield from check_database(connection, full=full, now=datetime.now(UTC))
             yield from check_workflows(connection, settings, registry)
     except DatabaseTooNew as error:
         yield problem("database", str(error).rstrip("."), "install that version")

@@ -5,7 +5,8 @@
     transport.py  TLS, HTTP version, what answers in between
     reading.py    a stream that is read in a thread, with the moment of each arrival
     probe.py      the execution that is made to be streamed
-    streams.py    are frames held back, compressed, cut; does the cursor arrive
+    streams.py    are frames held back, compressed or cut; does the cursor arrive
+    verdicts.py   what it means how frames came
 
 It needs no more than the SDK does.
 """

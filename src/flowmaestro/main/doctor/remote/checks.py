@@ -10,8 +10,9 @@ from flowmaestro.client.errors import ConfigurationError
 from flowmaestro.client.options import api_url
 from flowmaestro.main.doctor.findings import Finding, problem
 from flowmaestro.main.doctor.remote.reach import check_reach
-from flowmaestro.main.doctor.remote.streams import PATIENCE_SECONDS, check_streams
+from flowmaestro.main.doctor.remote.streams import check_streams
 from flowmaestro.main.doctor.remote.transport import check_transport
+from flowmaestro.main.doctor.remote.verdicts import PATIENCE_SECONDS
 
 
 def check_server(

@@ -8,7 +8,6 @@ while nothing more happens. A proxy that waits for more, or for the end, shows i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import httpx2
 
@@ -16,16 +15,17 @@ from flowmaestro.client import FlowMaestroClient, FlowMaestroError, Insufficient
 from flowmaestro.main.doctor.findings import Finding, ok, problem, warning
 from flowmaestro.main.doctor.remote.probe import Probe, running_probe
 from flowmaestro.main.doctor.remote.reading import StreamReading
-
-PATIENCE_SECONDS = 10.0
-"""How long what is in the log may take to come out of the stream, by default."""
-LATE_SECONDS = 1.0
-SILENCE_SECONDS = 45.0
-"""After so long without a sign of life clients take a stream for broken."""
-_SCOPES = "workflows:read, workflows:write, workflows:execute, executions:read, executions:cancel"
-_NO_BUFFERING = (
-    "let the proxy not buffer this path: proxy_buffering off (nginx), flush_interval -1 (Caddy)"
+from flowmaestro.main.doctor.remote.verdicts import (
+    PATIENCE_SECONDS,
+    SILENCE_SECONDS,
+    buffering_finding,
+    compression_findings,
+    held_back_finding,
+    idle_finding,
+    lateness,
 )
+
+_SCOPES = "workflows:read, workflows:write, workflows:execute, executions:read, executions:cancel"
 
 
 def check_streams(
@@ -43,36 +43,49 @@ def check_streams(
     hold_seconds = 2 * patience_seconds + wait_seconds + 60
     try:
         with FlowMaestroClient(api_key, base_url=base_url) as client:
+            running = next(iter(client.executions.list(status="running", per_page=1)), None)
             try:
                 with running_probe(client, api_key, hold_seconds=hold_seconds) as probe:
                     yield from _check_probe(probe, wait_seconds, patience_seconds)
             except InsufficientScope as error:
-                yield from _check_running(client, api_key, error, patience_seconds)
+                if running is None:
+                    yield _not_allowed(error, ", and nothing runs")
+                else:
+                    probe = Probe(running.id, client.base_url, api_key)
+                    yield from _check_running(probe, patience_seconds)
+    except InsufficientScope as error:
+        yield _not_allowed(error)
     except FlowMaestroError as error:
         yield problem(check, f"{error}".rstrip("."), "mend that, and run this again")
 
 
-def _check_running(
-    client: FlowMaestroClient, api_key: str, refusal: InsufficientScope, patience_seconds: float
-) -> Iterator[Finding]:
+def _not_allowed(error: InsufficientScope, besides: str = "") -> Finding:
+    return warning(
+        "stream",
+        f"not looked at: {error.message.rstrip('.')}{besides}",
+        f"use a key with {_SCOPES}",
+    )
+
+
+def _check_running(probe: Probe, patience_seconds: float) -> Iterator[Finding]:
     """Look at the stream of an execution that runs anyway, with a key that may not start one."""
-    running = next(iter(client.executions.list(status="running", per_page=1)), None)
-    if running is None:
-        yield warning(
-            "stream",
-            f"not looked at: {refusal.message.rstrip('.')}, and nothing runs",
-            f"use a key with {_SCOPES}",
-        )
-        return
-    probe = Probe(running.id, client.base_url, api_key)
     with _open(probe) as stream:
         stream.wait_for(lambda: bool(stream.arrivals) or stream.over, patience_seconds)
         if stream.arrivals and not stream.over:
-            yield ok("stream.buffering", f"the first frame of {running.id} came while it runs")
+            yield ok(
+                "stream.buffering", f"the first frame of {probe.execution_id} came while it runs"
+            )
         elif not stream.over:
-            yield _held_back(stream, "its first frame", patience_seconds)
-        yield from _compression(stream)
-    yield from _cursor(probe, patience_seconds)
+            yield held_back_finding(stream, "its first frame", patience_seconds)
+        else:
+            yield warning(
+                "stream",
+                f"{probe.execution_id}, which was to be looked at, has ended meanwhile",
+                f"run this again, or with a key with {_SCOPES}",
+            )
+            return
+        yield from compression_findings(stream)
+    yield from _cursor(probe)
 
 
 def _check_probe(probe: Probe, wait_seconds: float, patience_seconds: float) -> Iterator[Finding]:
@@ -103,9 +116,9 @@ def _check_probe(probe: Probe, wait_seconds: float, patience_seconds: float) -> 
                 "raise the proxy's read timeout, and let it not buffer this path",
             )
         else:
-            yield _held_back(stream, f"{expected} events of a log", patience_seconds)
-        yield from _compression(stream)
-        yield from _cursor(probe, patience_seconds)
+            yield held_back_finding(stream, f"{expected} events of a log", patience_seconds)
+        yield from compression_findings(stream)
+        yield from _cursor(probe)
         if wait_seconds and not stream.over:
             yield _idle(stream, wait_seconds)
 
@@ -121,62 +134,13 @@ def _open(probe: Probe, *, silence_seconds: float = SILENCE_SECONDS) -> StreamRe
     return StreamReading(probe.events_url, headers, silence_seconds=silence_seconds)
 
 
-def lateness(stream: StreamReading) -> float:
-    """Return by how many seconds more the slowest frame came late than the fastest, of those that
-    were sent while the stream was open. What the two clocks differ by does not count."""
-    opened = next((arrival.sent for arrival in stream.arrivals if arrival.number == 0), None)
-    late = [
-        arrival.came - arrival.sent
-        for arrival in stream.arrivals
-        if arrival.number > 0 and arrival.sent is not None and arrival.sent >= (opened or 0)
-    ]
-    return max(late) - min(late) if late else 0.0
-
-
-def buffering_finding(late_seconds: float) -> Finding:
-    """Return what it means that every frame came while the execution stood still, the slowest so
-    much later than the fastest."""
-    if late_seconds > LATE_SECONDS:
-        return warning(
-            "stream.buffering",
-            f"frames come, but up to {late_seconds:.1f} seconds late",
-            _NO_BUFFERING,
-        )
-    late_ms = max(1, round(late_seconds * 1000))
-    return ok("stream.buffering", f"each frame came at once (within {late_ms} ms)")
-
-
-def _held_back(stream: StreamReading, what: str, patience_seconds: float) -> Finding:
-    came = sum(1 for arrival in stream.arrivals if arrival.number)
-    return problem(
-        "stream.buffering",
-        f"frames are held back: of {what}, {came or 'nothing'} had come after "
-        f"{patience_seconds:g} seconds",
-        _NO_BUFFERING,
-    )
-
-
-def _compression(stream: StreamReading) -> Iterator[Finding]:
-    if stream.status is None:
-        return
-    encoding = stream.response_headers.get("content-encoding", "identity")
-    if encoding != "identity":
-        yield warning(
-            "stream.compression",
-            f"something in between compresses streams ({encoding}), which may hold frames back",
-            "take text/event-stream out of what it compresses",
-        )
-        return
-    yield ok("stream.compression", "none")
-
-
-def _cursor(probe: Probe, patience_seconds: float) -> Iterator[Finding]:
+def _cursor(probe: Probe) -> Iterator[Finding]:
     """Send a cursor that the server must refuse: if it does not, it has not seen it."""
     check = "stream.cursor"
     headers = {"Accept": "text/event-stream", "X-API-Key": probe.api_key}
     try:
         with (
-            httpx2.Client(timeout=patience_seconds) as http,
+            httpx2.Client(timeout=PATIENCE_SECONDS) as http,
             http.stream(
                 "GET", probe.events_url, headers={**headers, "Last-Event-ID": "doctor"}
             ) as response,
@@ -204,28 +168,5 @@ def _cursor(probe: Probe, patience_seconds: float) -> Iterator[Finding]:
 
 
 def _idle(stream: StreamReading, wait_seconds: float) -> Finding:
-    check = "stream.idle"
     stream.wait_for(lambda: stream.over, wait_seconds)
-    if stream.over:
-        return problem(
-            check,
-            f"it was cut after {stream.ended_after:.1f} seconds",
-            "raise the proxy's read timeout above FLOWMAESTRO_HEARTBEAT_SECONDS "
-            "(proxy_read_timeout 1h in nginx)",
-        )
-    beats = stream.heartbeats
-    if not beats and wait_seconds > SILENCE_SECONDS:
-        return problem(
-            check,
-            f"no heartbeat came in {wait_seconds:.0f} seconds",
-            "let the proxy pass comment lines on at once; clients need one every "
-            f"{SILENCE_SECONDS:.0f} seconds",
-        )
-    gaps = [after - before for before, after in pairwise(beats)]
-    if gaps and max(gaps) > SILENCE_SECONDS:
-        return problem(
-            check,
-            f"heartbeats came up to {max(gaps):.0f} seconds apart",
-            "set FLOWMAESTRO_HEARTBEAT_SECONDS lower, and let the proxy not buffer this path",
-        )
-    return ok(check, f"it was open for {wait_seconds:g} seconds more, with {len(beats)} heartbeats")
+    return idle_finding(stream.ended_after, stream.heartbeats, wait_seconds)
