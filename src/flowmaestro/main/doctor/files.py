@@ -60,7 +60,7 @@ def permissions_finding(path: Path) -> Finding:
             "execution",
             f"chmod 600 {path}, or 700 for its folder",
         )
-    return ok(check, f"only its owner and group may open it ({mode & 0o777:03o})")
+    return ok(check, f"strangers may not open it ({mode & 0o777:03o})")
 
 
 def space_finding(path: Path, max_database_bytes: int | None) -> Finding:
