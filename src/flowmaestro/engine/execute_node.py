@@ -178,10 +178,9 @@ def _failed(request: NodeRequest, error: Exception, redactor: Redactor) -> Faile
         case _:
             # Not `exc_info`: a traceback quotes values, and a value may be a secret.
             logger.warning(
-                "node %s of %s raised %s",
-                request.node_id,
-                request.execution_id,
+                "the node raised %s",
                 redactor.text("".join(traceback.format_exception(error))),
+                extra={"node_id": request.node_id, "attempt": request.attempt},
             )
             sentence = str(error) or "no message"
             return Failed(_shortened(f"{type(error).__name__}: {sentence}"), "node_error")

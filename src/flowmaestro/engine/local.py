@@ -29,10 +29,12 @@ from flowmaestro.workflow import ExecutionState, Recorder, check_inputs, millise
 
 from .definitions import Definitions
 from .errors import AlreadyEnded, EngineBusy, EngineStopping, InvalidInputs
+from .log_context import detached, set_log_fields
 from .options import EngineOptions
 from .redaction import Redactor
 from .run import ConflictingLog, ExecutionRun
 from .slots import NodeSlots
+from .statistics import EngineStatistics
 from .step import RunServices
 from .threads import DaemonThreadExecutor
 
@@ -75,6 +77,7 @@ class LocalEngine:
         self._definitions = Definitions(storage.workflows)
         self._slots = NodeSlots(self._options.max_running_nodes)
         self._executor = DaemonThreadExecutor()
+        self.statistics = EngineStatistics()
         self._services = RunServices(
             log=storage.log,
             node_types=node_types,
@@ -82,6 +85,7 @@ class LocalEngine:
             redactor=Redactor(self._options.secrets.values()),
             slots=self._slots,
             executor=self._executor,
+            statistics=self.statistics,
             now=now,
         )
         self._runs: dict[str, ExecutionRun] = {}
@@ -114,6 +118,14 @@ class LocalEngine:
         """How many executions are pending or running."""
         return self._unfinished
 
+    def queues(self) -> dict[str, tuple[int, int | None]]:
+        """Return how much is in each of the engine's queues, and its bound."""
+        return {
+            "running_nodes": (self._slots.used, self._slots.capacity),
+            "active_executions": (len(self._tasks), self._options.max_active_executions),
+            "unfinished_executions": (self._unfinished, self._options.max_unfinished_executions),
+        }
+
     async def start(self) -> None:
         """Take up every execution that is pending or running, and accept new ones.
 
@@ -121,6 +133,10 @@ class LocalEngine:
         """
         self._unfinished = await self._storage.executions.count_unfinished()
         self._backlog = self._unfinished > 0
+        if self._unfinished:
+            logger.info(
+                "unfinished executions are taken up", extra={"executions": self._unfinished}
+            )
         self._accepting = True
         self._fill()
 
@@ -152,6 +168,7 @@ class LocalEngine:
         if not self._accepting:
             raise EngineStopping
         if self._unfinished >= self._options.max_unfinished_executions:
+            self.statistics.refused += 1
             raise EngineBusy(self._options.max_unfinished_executions)
         workflow = await self._storage.workflows.get(workspace, workflow_id)
         versions = await self._definitions.pin(workspace, workflow)
@@ -171,6 +188,7 @@ class LocalEngine:
             )
         )
         if created:
+            self.statistics.accepted += 1
             self._unfinished += 1
             if self._backlog or not self._has_room():
                 self._backlog = True
@@ -238,7 +256,9 @@ class LocalEngine:
     def _fill(self) -> None:
         """See to it that executions which wait in the storage are begun as room permits."""
         if self._accepting and self._backlog and self._filling is None and self._has_room():
-            self._filling = asyncio.get_running_loop().create_task(self._fill_from_storage())
+            self._filling = asyncio.get_running_loop().create_task(
+                self._fill_from_storage(), context=detached()
+            )
             self._filling.add_done_callback(self._filled)
 
     def _filled(self, task: asyncio.Task[None]) -> None:
@@ -270,9 +290,13 @@ class LocalEngine:
     def _begin(self, execution: Execution) -> None:
         if execution.id in self._tasks:
             return
-        task = asyncio.get_running_loop().create_task(self._run(execution), name=execution.id)
+        # Not in the context of the request that happens to begin it: an execution outlives it.
+        context = detached()
+        task = asyncio.get_running_loop().create_task(
+            self._run(execution), name=execution.id, context=context
+        )
         self._tasks[execution.id] = task
-        task.add_done_callback(lambda task: self._ended(execution.id, task))
+        task.add_done_callback(lambda task: self._ended(execution.id, task), context=context)
 
     def _ended(self, execution_id: str, task: asyncio.Task[bool]) -> None:
         del self._tasks[execution_id]
@@ -289,24 +313,33 @@ class LocalEngine:
 
     async def _run(self, execution: Execution) -> bool:
         """Run an execution; return whether its log has its end."""
+        set_log_fields({"execution_id": execution.id})
         try:
             graphs = await self._definitions.load(execution.definitions)
             state = ExecutionState(graphs[execution.workflow_id], execution.inputs, graphs)
             if execution.status != "pending":
                 await self._replay(execution.id, state)
+                self.statistics.recovered += 1
+                logger.info("execution goes on from its log", extra={"events": state.last_number})
             recorder = Recorder(execution.id, execution.workflow_id, execution.workflow_name)
             run = ExecutionRun(self._services, recorder, state, execution.created_at)
             self._runs[execution.id] = run
             if not self._accepting:
                 run.drain()
-            return await run.run()
+            logger.debug("execution begins", extra={"workflow_id": execution.workflow_id})
+            ended = await run.run()
+            if ended and logger.isEnabledFor(logging.INFO):
+                logger.info("execution ended", extra=_ending(execution, state))
+            return ended
         except StorageUnavailable as error:
-            logger.warning("the execution %s is put off: %s", execution.id, error)
+            logger.warning("the execution is put off: %s", error)
         except ConflictingLog:
-            logger.exception("the execution %s is left alone", execution.id)
+            self.statistics.conflicts += 1
+            logger.exception("the execution is left alone")
             return True
         except Exception:
-            logger.exception("the execution %s failed within the engine", execution.id)
+            self.statistics.internal_failures += 1
+            logger.exception("the execution failed within the engine")
             with contextlib.suppress(StorageUnavailable):
                 await self._fail(execution)
                 return True
@@ -350,4 +383,22 @@ class LocalEngine:
         try:
             await self._storage.log.append(execution_id, [LogEntry(event)])
         except LogEnded:
-            logger.info("the log of %s had ended before", execution_id)
+            logger.info("the log had ended before", extra={"execution_id": execution_id})
+            return
+        self.statistics.execution(event.status, event.duration_ms)
+        fields = {
+            "execution_id": execution_id,
+            "status": event.status,
+            "duration_ms": event.duration_ms,
+        }
+        logger.info("execution ended", extra=fields)
+
+
+def _ending(execution: Execution, state: ExecutionState) -> dict[str, Any]:
+    return {
+        "workflow_id": execution.workflow_id,
+        "workspace": execution.workspace,
+        "status": state.status,
+        "duration_ms": milliseconds_between(state.started_at or execution.created_at, state.now),
+        "events": state.last_number,
+    }

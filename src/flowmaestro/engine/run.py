@@ -17,6 +17,7 @@ from flowmaestro.storage import LogEnded, LogEntry, StorageClosed, StorageUnavai
 from flowmaestro.workflow import ExecutionState, NodeState, Recorder
 
 from .execute_node import Failed, execute_node
+from .log_context import set_log_fields
 from .reports import Ended, Message, ProgressReport
 from .step import RunServices, Step, Stepper
 
@@ -83,7 +84,7 @@ class ExecutionRun:
                 if not step.is_full:
                     await self._wait(step.now)
         except LogEnded:
-            logger.info("the log of %s was ended by somebody else", self.execution_id)
+            logger.info("the log was ended by somebody else")
             return True
         finally:
             self._services.slots.forget(self._wake)
@@ -171,7 +172,7 @@ class ExecutionRun:
             except StorageClosed:
                 raise
             except StorageUnavailable as error:
-                logger.warning("cannot append to the log of %s: %s", self.execution_id, error)
+                logger.warning("cannot append to the log: %s", error)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LAST_APPEND_RETRY_SECONDS)
 
@@ -200,6 +201,9 @@ class ExecutionRun:
     async def _run_node(self, node: NodeState) -> None:
         node_type = self._services.node_types[node.node.type]
         attempt = node.attempt
+        set_log_fields(
+            {"execution_id": self.execution_id, "node_id": node.path, "attempt": attempt}
+        )
         outcome = await execute_node(
             node_type,
             self._stepper.request(node, node_type),

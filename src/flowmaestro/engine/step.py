@@ -51,6 +51,7 @@ from .options import EngineOptions
 from .redaction import Redactor
 from .reports import Ended, LogMessage, Message, NodeReporter, ProgressReport
 from .slots import NodeSlots
+from .statistics import OBSERVED, EngineStatistics
 
 MAX_STEP_EVENTS = 250
 """A step appends at this many events even if it could go on: readers shall see them come."""
@@ -66,6 +67,7 @@ class RunServices:
     redactor: Redactor
     slots: NodeSlots
     executor: Executor
+    statistics: EngineStatistics
     now: Callable[[], datetime]
     """The wall clock: aware, UTC."""
 
@@ -165,7 +167,7 @@ class Stepper:
             attempt=node.attempt,
             names=ScopeNames(node.scope, extra),
             inputs=node.scope.inputs,
-            reporter=NodeReporter(node.path, node.attempt, self._post),
+            reporter=NodeReporter(node.path, node.attempt, self._post, self._services.statistics),
             timeout_ms=timeout_ms,
         )
 
@@ -256,6 +258,8 @@ class Stepper:
         return None
 
     def _record(self, step: Step, event: LoggedEvent) -> None:
+        if type(event) in OBSERVED:
+            self._services.statistics.record(self._state, event)
         self._state.apply(event)
         step.entries.append(LogEntry(event, idempotency_key(event)))
 

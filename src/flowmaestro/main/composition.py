@@ -18,6 +18,7 @@ from flowmaestro.engine import LocalEngine
 from flowmaestro.main.parts import engine_options, load_registry, node_services
 from flowmaestro.main.retention import sweep_periodically
 from flowmaestro.main.settings import Settings, load_settings
+from flowmaestro.main.vitals import Vitals
 from flowmaestro.storage import Storage, StorageOptions, lock_database
 from flowmaestro.streaming import Hub, Lane, StreamingOptions
 
@@ -114,6 +115,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(_cancelled, retention)
         watch = asyncio.create_task(key_watch.watch(), name="key watch")
         stack.push_async_callback(_cancelled, watch)
+        vitals = Vitals(storage, _utc_now)
+        server.app.state.metrics.add_source(vitals.metrics)
+        looking = asyncio.create_task(vitals.watch(), name="vitals")
+        stack.push_async_callback(_cancelled, looking)
         yield server
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from flowmaestro.engine.log_context import ContextFilter
 from flowmaestro.events import format_timestamp
 
 _PLAIN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -99,6 +100,7 @@ def configure_logging(
     as_text = log_format == "text" or (log_format is None and stream.isatty())
     handler = logging.StreamHandler(stream)
     handler.setFormatter(TextFormatter(redact) if as_text else JsonFormatter(redact))
+    handler.addFilter(ContextFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

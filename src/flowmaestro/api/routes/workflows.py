@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from flowmaestro.api.bodies import json_kind, read_document, read_model
 from flowmaestro.api.errors import invalid_field
+from flowmaestro.api.middleware.request import EXECUTION_ID_KEY
 from flowmaestro.api.responses import success
 from flowmaestro.api.routes.parameters import (
     PageNumber,
@@ -141,6 +142,7 @@ async def execute_workflow(
     execution, created = await services.engine.accept(
         caller.workspace, workflow_id, body.inputs, idempotency
     )
+    request.scope[EXECUTION_ID_KEY] = execution.id
     collection = request.url.path.split("/workflows/")[0]
     accepted = AcceptedExecution(
         execution_id=execution.id,
