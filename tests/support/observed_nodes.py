@@ -48,3 +48,8 @@ async def hang_once(context: NodeContext) -> int:
 def chatter(count: int, context: SyncNodeContext) -> None:
     for number in range(count):
         context.log(f"message {number}")
+
+
+@function
+async def own_traceparent(context: NodeContext) -> str | None:
+    return context.traceparent

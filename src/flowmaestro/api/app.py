@@ -18,7 +18,6 @@ from flowmaestro.api.metrics.sources import (
     LogMetrics,
     engine_metrics,
     hub_metrics,
-    queue_metrics,
     storage_metrics,
 )
 from flowmaestro.api.middleware.body_limit import BodyLimitMiddleware
@@ -104,7 +103,8 @@ def _connect_metrics(services: ApiServices, metrics: Metrics) -> None:
     metrics.add_source(lambda: engine_metrics(engine))
     metrics.add_source(lambda: hub_metrics(hub))
     metrics.add_source(lambda: storage_metrics(storage))
-    metrics.add_source(lambda: queue_metrics(engine, hub, storage))
+    for part in (engine, hub, storage):
+        metrics.add_queues(part.queues)
 
 
 def _add_route(app: FastAPI, prefix: str, route: Route) -> None:

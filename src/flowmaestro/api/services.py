@@ -48,6 +48,8 @@ class Engine(Protocol):
         workflow_id: str,
         inputs: Mapping[str, Any],
         idempotency: Idempotency | None,
+        *,
+        traceparent: str | None,
     ) -> tuple[Execution, bool]:
         """Store a new execution and start it; the flag is false for an idempotent repeat."""
 

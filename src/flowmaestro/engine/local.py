@@ -146,10 +146,14 @@ class LocalEngine:
         workflow_id: str,
         inputs: Mapping[str, Any],
         idempotency: Idempotency | None = None,
+        *,
+        traceparent: str | None = None,
     ) -> tuple[Execution, bool]:
         """Store an execution of a workflow's newest version, and begin it.
 
         When this returns the execution is durable: it will run, through any crash.
+
+        *traceparent* is the W3C header of the request, of which it is to be part.
 
         :returns: the execution, and whether it is new (the same *idempotency* key gives the first
             one again).
@@ -185,6 +189,7 @@ class LocalEngine:
                 inputs=inputs,
                 created_at=self._now(),
                 idempotency=idempotency,
+                traceparent=traceparent,
             )
         )
         if created:
@@ -313,7 +318,11 @@ class LocalEngine:
 
     async def _run(self, execution: Execution) -> bool:
         """Run an execution; return whether its log has its end."""
-        set_log_fields({"execution_id": execution.id})
+        trace = self._options.trace(execution) if self._options.trace is not None else None
+        fields = {"execution_id": execution.id}
+        if trace is not None:
+            fields["trace_id"] = trace.trace_id
+        set_log_fields(fields)
         try:
             graphs = await self._definitions.load(execution.definitions)
             state = ExecutionState(graphs[execution.workflow_id], execution.inputs, graphs)
@@ -322,7 +331,7 @@ class LocalEngine:
                 self.statistics.recovered += 1
                 logger.info("execution goes on from its log", extra={"events": state.last_number})
             recorder = Recorder(execution.id, execution.workflow_id, execution.workflow_name)
-            run = ExecutionRun(self._services, recorder, state, execution.created_at)
+            run = ExecutionRun(self._services, recorder, state, execution.created_at, trace)
             self._runs[execution.id] = run
             if not self._accepting:
                 run.drain()

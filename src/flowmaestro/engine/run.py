@@ -15,6 +15,7 @@ from datetime import datetime
 
 from flowmaestro.storage import LogEnded, LogEntry, StorageClosed, StorageUnavailable
 from flowmaestro.workflow import ExecutionState, NodeState, Recorder
+from flowmaestro.workflow.trace_context import TraceContext
 
 from .execute_node import Failed, execute_node
 from .log_context import set_log_fields
@@ -39,6 +40,7 @@ class ExecutionRun:
 
     :param state: the state as its log gives it.
     :param created_at: when the execution was accepted.
+    :param trace: its place in a trace.
     """
 
     def __init__(
@@ -47,11 +49,13 @@ class ExecutionRun:
         recorder: Recorder,
         state: ExecutionState,
         created_at: datetime,
+        trace: TraceContext | None = None,
     ) -> None:
         self._services = services
         self._recorder = recorder
         self._state = state
-        self._stepper = Stepper(services, recorder, state, created_at, self.post)
+        self._stepper = Stepper(services, recorder, state, created_at, self.post, trace)
+        self._trace = trace
         self._inbox: deque[Message] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiter: asyncio.Future[None] | None = None
@@ -201,9 +205,14 @@ class ExecutionRun:
     async def _run_node(self, node: NodeState) -> None:
         node_type = self._services.node_types[node.node.type]
         attempt = node.attempt
-        set_log_fields(
-            {"execution_id": self.execution_id, "node_id": node.path, "attempt": attempt}
-        )
+        fields: dict[str, object] = {
+            "execution_id": self.execution_id,
+            "node_id": node.path,
+            "attempt": attempt,
+        }
+        if self._trace is not None:
+            fields["trace_id"] = self._trace.trace_id
+        set_log_fields(fields)
         outcome = await execute_node(
             node_type,
             self._stepper.request(node, node_type),

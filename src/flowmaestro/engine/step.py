@@ -45,6 +45,7 @@ from flowmaestro.workflow import (
     overdue,
     progress,
 )
+from flowmaestro.workflow.trace_context import TraceContext
 
 from .execute_node import Completed, Failed, NodeRequest, Outcome, execute_inline
 from .options import EngineOptions
@@ -94,6 +95,7 @@ class Stepper:
     :param state: the state as the execution's log gives it.
     :param created_at: when the execution was accepted.
     :param post: puts a message of a node into the inbox.
+    :param trace: the execution's place in a trace.
     """
 
     def __init__(
@@ -103,12 +105,14 @@ class Stepper:
         state: ExecutionState,
         created_at: datetime,
         post: Callable[[Message], None],
+        trace: TraceContext | None = None,
     ) -> None:
         self._services = services
         self._recorder = recorder
         self._state = state
         self._created_at = created_at
         self._post = post
+        self._trace = trace
 
     @property
     def execution_id(self) -> str:
@@ -169,6 +173,7 @@ class Stepper:
             inputs=node.scope.inputs,
             reporter=NodeReporter(node.path, node.attempt, self._post, self._services.statistics),
             timeout_ms=timeout_ms,
+            trace=self._trace,
         )
 
     # Commands.

@@ -105,8 +105,10 @@ def configure_logging(
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # Libraries tell more than an operator asked for: full URLs, among other things.
-    for name in ("httpx2", "httpcore2", "openai", "asyncio", "alembic", "uvicorn"):
+    for name in ("httpx2", "httpcore2", "openai", "asyncio", "alembic", "uvicorn", "urllib3"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # Every try to reach a collector would be a warning; that it took nothing is an error.
+    logging.getLogger("opentelemetry").setLevel(logging.ERROR)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

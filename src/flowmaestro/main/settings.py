@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     node_timeout_seconds: float | None = Field(default=3600.0, gt=0)
     execution_timeout_seconds: float | None = Field(default=None, gt=0)
 
+    trace_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Hosts to which ``http`` nodes send a ``traceparent`` header; ``*`` stands for anything."""
+
     providers: Annotated[dict[str, ProviderSettings], NoDecode] = Field(
         default_factory=dict, repr=False
     )
@@ -119,7 +122,7 @@ class Settings(BaseSettings):
     """How long running nodes may take to finish when the server stops. The rest of the ten seconds
     that stopping may take belongs to the streams, the storage and a margin."""
 
-    @field_validator("nodes", "cors_origins", mode="before")
+    @field_validator("nodes", "cors_origins", "trace_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):

@@ -184,6 +184,7 @@ def _create(
         "definitions": dict(new.definitions),
         "inputs": dict(new.inputs),
         "created_at": new.created_at,
+        "traceparent": new.traceparent,
     }
     try:
         connection.execute(_INSERT, values)
@@ -204,6 +205,7 @@ def _create(
         completed_at=None,
         duration_ms=None,
         definitions=values["definitions"],
+        traceparent=new.traceparent,
     )
     return execution, True
 
@@ -309,4 +311,5 @@ def _execution(row: sa.Row[Any]) -> Execution:
         completed_at=row.completed_at,
         duration_ms=row.duration_ms,
         definitions=row.definitions,
+        traceparent=row.traceparent,
     )

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 import flowmaestro
 from flowmaestro.api.metrics.families import gauge
 from flowmaestro.api.metrics.requests import RequestMetrics
+from flowmaestro.api.metrics.sources import Queues, queue_metrics
 
 
 class Metrics:
@@ -24,11 +25,22 @@ class Metrics:
         self._registry = CollectorRegistry()
         self.requests = RequestMetrics(self._registry)
         ProcessCollector(registry=self._registry)
+        self._queues: list[Callable[[], Queues]] = []
         self.add_source(_build_info)
+        self.add_source(self._queue_metrics)
 
     def add_source(self, read: Callable[[], Iterable[Metric]]) -> None:
         """Add what *read* returns whenever the metrics are asked for."""
         self._registry.register(_Source(read))
+
+    def add_queues(self, read: Callable[[], Queues]) -> None:
+        """Add the queues that *read* returns, likewise."""
+        self._queues.append(read)
+
+    def _queue_metrics(self) -> Iterable[Metric]:
+        return queue_metrics(
+            {name: queue for read in self._queues for name, queue in read().items()}
+        )
 
     def render(self) -> bytes:
         """Return every metric in Prometheus's text format."""

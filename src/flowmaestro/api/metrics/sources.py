@@ -6,7 +6,8 @@ is much beside what an event costs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from prometheus_client.metrics_core import Metric
 
@@ -15,6 +16,9 @@ from flowmaestro.api.services import Engine
 from flowmaestro.events import EVENT_TYPES
 from flowmaestro.storage import LogRecord, Storage
 from flowmaestro.streaming import Hub
+
+Queues: TypeAlias = Mapping[str, tuple[int, int | None]]
+"""By name: how much is in it, and how much may be (``None``: any amount)."""
 
 
 class LogMetrics:
@@ -147,9 +151,8 @@ def storage_metrics(storage: Storage) -> Iterator[Metric]:
     )
 
 
-def queue_metrics(engine: Engine, hub: Hub, storage: Storage) -> Iterator[Metric]:
+def queue_metrics(queues: Queues) -> Iterator[Metric]:
     """Every queue, with its bound where it has one: what is at its bound holds up or refuses."""
-    queues = {**engine.queues(), **hub.queues(), **storage.queues()}
     yield gauge(
         "queue_depth",
         "What is in a queue now.",
