@@ -14,12 +14,15 @@ class Samples:
         self._values: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
         self.names: set[str] = set()
         """Every sample's name, ``_bucket``, ``_sum`` and ``_count`` included."""
+        self.labels: dict[str, set[str]] = {}
+        """By a sample's name, the names of its labels."""
         self.families: set[str] = set()
         """Names as ``# TYPE`` lines give them."""
         for family in text_string_to_metric_families(text):
             self.families.add(family.name)
             for sample in family.samples:
                 self.names.add(sample.name)
+                self.labels.setdefault(sample.name, set()).update(sample.labels)
                 self._values[sample.name, frozenset(sample.labels.items())] = sample.value
 
     def __call__(self, name: str, **labels: str) -> float:
