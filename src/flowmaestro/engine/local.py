@@ -13,21 +13,20 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flowmaestro.events import ExecutionCancelled, ExecutionFailed, TerminalEvent, decode_event
+from flowmaestro.events import decode_event
 from flowmaestro.nodes import NodeType
 from flowmaestro.storage import (
     Execution,
     Idempotency,
-    LogEnded,
-    LogEntry,
     NewExecution,
     Storage,
     StorageClosed,
     StorageUnavailable,
 )
-from flowmaestro.workflow import ExecutionState, Recorder, check_inputs, milliseconds_between
+from flowmaestro.workflow import ExecutionState, Recorder, check_inputs
 
 from .definitions import Definitions
+from .endings import Endings
 from .errors import AlreadyEnded, EngineBusy, EngineStopping, InvalidInputs
 from .log_context import detached, set_log_fields
 from .options import EngineOptions
@@ -78,6 +77,7 @@ class LocalEngine:
         self._slots = NodeSlots(self._options.max_running_nodes)
         self._executor = DaemonThreadExecutor()
         self.statistics = EngineStatistics()
+        self._endings = Endings(storage.log, self.statistics, now)
         self._services = RunServices(
             log=storage.log,
             node_types=node_types,
@@ -220,12 +220,12 @@ class LocalEngine:
             if execution_id in self._runs:
                 self._runs[execution_id].cancel(reason)
             else:
-                await self._cancel_in_log(execution, reason)
+                await self._endings.cancel(execution, reason)
             done, _ = await asyncio.wait([task], timeout=CANCEL_SECONDS)
             if not done:
                 raise StorageUnavailable("the cancellation is not recorded yet, but will be")
         else:
-            await self._cancel_in_log(execution, reason)
+            await self._endings.cancel(execution, reason)
             self._unfinished -= 1
         ended = await self._storage.executions.get(execution_id)
         if ended.status != "cancelled":
@@ -331,15 +331,12 @@ class LocalEngine:
                 self.statistics.recovered += 1
                 logger.info("execution goes on from its log", extra={"events": state.last_number})
             recorder = Recorder(execution.id, execution.workflow_id, execution.workflow_name)
-            run = ExecutionRun(self._services, recorder, state, execution.created_at, trace)
+            run = ExecutionRun(self._services, recorder, state, execution, trace)
             self._runs[execution.id] = run
             if not self._accepting:
                 run.drain()
             logger.debug("execution begins", extra={"workflow_id": execution.workflow_id})
-            ended = await run.run()
-            if ended and logger.isEnabledFor(logging.INFO):
-                logger.info("execution ended", extra=_ending(execution, state))
-            return ended
+            return await run.run()
         except StorageUnavailable as error:
             logger.warning("the execution is put off: %s", error)
         except ConflictingLog:
@@ -350,7 +347,7 @@ class LocalEngine:
             self.statistics.internal_failures += 1
             logger.exception("the execution failed within the engine")
             with contextlib.suppress(StorageUnavailable):
-                await self._fail(execution)
+                await self._endings.fail(execution)
                 return True
         return False
 
@@ -359,55 +356,3 @@ class LocalEngine:
             execution_id, after=state.last_number, limit=REPLAY_PAGE
         ):
             state.apply_all(decode_event(record.data) for record in records)
-
-    async def _fail(self, execution: Execution) -> None:
-        now = self._now()
-        await self._end_log(
-            execution.id,
-            ExecutionFailed(
-                execution_id=execution.id,
-                timestamp=now,
-                error="the server could not go on with this execution: its log says why",
-                error_code="internal_error",
-                failed_node_id=None,
-                completed_at=now,
-                duration_ms=milliseconds_between(execution.started_at, now),
-            ),
-        )
-
-    async def _cancel_in_log(self, execution: Execution, reason: str) -> None:
-        now = self._now()
-        await self._end_log(
-            execution.id,
-            ExecutionCancelled(
-                execution_id=execution.id,
-                timestamp=now,
-                reason=reason,
-                cancelled_at=now,
-                duration_ms=milliseconds_between(execution.started_at or execution.created_at, now),
-            ),
-        )
-
-    async def _end_log(self, execution_id: str, event: TerminalEvent) -> None:
-        try:
-            await self._storage.log.append(execution_id, [LogEntry(event)])
-        except LogEnded:
-            logger.info("the log had ended before", extra={"execution_id": execution_id})
-            return
-        self.statistics.execution(event.status, event.duration_ms)
-        fields = {
-            "execution_id": execution_id,
-            "status": event.status,
-            "duration_ms": event.duration_ms,
-        }
-        logger.info("execution ended", extra=fields)
-
-
-def _ending(execution: Execution, state: ExecutionState) -> dict[str, Any]:
-    return {
-        "workflow_id": execution.workflow_id,
-        "workspace": execution.workspace,
-        "status": state.status,
-        "duration_ms": milliseconds_between(state.started_at or execution.created_at, state.now),
-        "events": state.last_number,
-    }

@@ -13,10 +13,11 @@ import logging
 from collections import deque
 from datetime import datetime
 
-from flowmaestro.storage import LogEnded, LogEntry, StorageClosed, StorageUnavailable
-from flowmaestro.workflow import ExecutionState, NodeState, Recorder
+from flowmaestro.storage import Execution, LogEnded, LogEntry, StorageClosed, StorageUnavailable
+from flowmaestro.workflow import ExecutionState, NodeState, Recorder, milliseconds_between
 from flowmaestro.workflow.trace_context import TraceContext
 
+from .endings import note_end
 from .execute_node import Failed, execute_node
 from .log_context import set_log_fields
 from .reports import Ended, Message, ProgressReport
@@ -39,7 +40,7 @@ class ExecutionRun:
     """Runs one execution until its log has its terminal event.
 
     :param state: the state as its log gives it.
-    :param created_at: when the execution was accepted.
+    :param execution: its row.
     :param trace: its place in a trace.
     """
 
@@ -48,13 +49,14 @@ class ExecutionRun:
         services: RunServices,
         recorder: Recorder,
         state: ExecutionState,
-        created_at: datetime,
+        execution: Execution,
         trace: TraceContext | None = None,
     ) -> None:
         self._services = services
         self._recorder = recorder
         self._state = state
-        self._stepper = Stepper(services, recorder, state, created_at, self.post, trace)
+        self._stepper = Stepper(services, recorder, state, execution.created_at, self.post, trace)
+        self._execution = execution
         self._trace = trace
         self._inbox: deque[Message] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -93,6 +95,8 @@ class ExecutionRun:
         finally:
             self._services.slots.forget(self._wake)
             self._stop_tasks()
+        if self._state.ended:
+            self._note_end()
         return self._state.ended
 
     def cancel(self, reason: str) -> None:
@@ -109,6 +113,19 @@ class ExecutionRun:
         """Put a message of a node into the inbox."""
         self._inbox.append(message)
         self._wake()
+
+    def _note_end(self) -> None:
+        state = self._state
+        duration_ms = milliseconds_between(
+            state.started_at or self._execution.created_at, state.now
+        )
+        note_end(
+            self._services.statistics,
+            self._execution,
+            state.status,
+            duration_ms,
+            state.last_number,
+        )
 
     # Waiting and waking.
 

@@ -9,15 +9,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Literal
 
-from flowmaestro.events import (
-    ExecutionCancelled,
-    ExecutionCompleted,
-    ExecutionFailed,
-    LoggedEvent,
-    NodeCompleted,
-    NodeFailed,
-    NodeRetrying,
-)
+from flowmaestro.events import LoggedEvent, NodeCompleted, NodeFailed, NodeRetrying
 from flowmaestro.storage import LONG_SECONDS, Distribution
 from flowmaestro.workflow import ExecutionState, milliseconds_between
 
@@ -26,16 +18,7 @@ logger = logging.getLogger("flowmaestro.engine")
 AttemptOutcome = Literal["completed", "failed", "retried", "interrupted"]
 
 
-OBSERVED = frozenset(
-    {
-        NodeCompleted,
-        NodeFailed,
-        NodeRetrying,
-        ExecutionCompleted,
-        ExecutionFailed,
-        ExecutionCancelled,
-    }
-)
+OBSERVED = frozenset({NodeCompleted, NodeFailed, NodeRetrying})
 """The events that :meth:`EngineStatistics.record` has a use for."""
 
 
@@ -78,8 +61,6 @@ class EngineStatistics:
                 outcome: AttemptOutcome = "interrupted" if event.interrupted else "retried"
                 self._attempt(node.node.type, outcome, duration_ms)
                 _tell_retry(event)
-            case ExecutionCompleted() | ExecutionFailed() | ExecutionCancelled():
-                self.execution(event.status, event.duration_ms)
 
     def execution(self, status: str, duration_ms: int) -> None:
         """Take note of an execution's end."""

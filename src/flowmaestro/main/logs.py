@@ -108,7 +108,8 @@ def configure_logging(
     for name in ("httpx2", "httpcore2", "openai", "asyncio", "alembic", "uvicorn", "urllib3"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     # Every try to reach a collector would be a warning; that it took nothing is an error.
-    logging.getLogger("opentelemetry").setLevel(logging.ERROR)
+    debugging = root.level <= logging.DEBUG
+    logging.getLogger("opentelemetry").setLevel(logging.WARNING if debugging else logging.ERROR)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
