@@ -17,6 +17,7 @@ from flowmaestro.api.key_watch import KeyWatch
 from flowmaestro.api.metrics import Metrics
 from flowmaestro.api.services import ApiOptions, ApiServices, Lifecycle
 from flowmaestro.engine import LocalEngine
+from flowmaestro.main.logs import Redactor
 from flowmaestro.main.parts import engine_options, load_registry, node_services
 from flowmaestro.main.retention import sweep_periodically
 from flowmaestro.main.settings import Settings, load_settings
@@ -87,7 +88,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         )
         stack.push_async_callback(storage.aclose)
         hub = Hub(storage.log, _streaming_options(settings))
-        tracing = open_tracing(storage, os.environ)
+        redact = Redactor(secret.get_secret_value() for secret in settings.secrets.values())
+        tracing = open_tracing(storage, os.environ, redact)
         if tracing is not None:
             stack.push_async_callback(tracing.aclose)
         options = engine_options(settings, trace=None if tracing is None else tracing.root_of)

@@ -280,11 +280,14 @@ async def test_an_execution_that_is_cancelled_before_it_began_has_a_trace(
         workflow_id = await create(client, waiting())
         running, pending = [await execute(client, workflow_id) for _ in range(2)]
         for execution_id in (pending, running):
-            await client.post(f"/v1/executions/{execution_id}/cancel", json={"reason": "Enough."})
+            await client.post(
+                f"/v1/executions/{execution_id}/cancel", json={"reason": f"Enough: {server.key}"}
+            )
         [alone] = await collecting.trace(pending)
         spans = await collecting.trace(running)
     assert alone["execution.status"] == "cancelled"
-    assert alone["execution.cancel_reason"] == "Enough."
+    assert alone["execution.cancel_reason"] == "Enough: fm_test_***"
+    assert server.key.encode() not in collecting.bodies
     assert Counter(span["node.outcome"] for span in spans) == {None: 1, "cancelled": 1}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from opentelemetry.context import Context
@@ -39,11 +40,20 @@ class OpenTelemetry:
     Args:
         resource: what the spans are of.
         processor: takes each span when it is over.
+        version: ours.
+        redact: takes keys, tickets and secrets out of what people and nodes wrote.
 
     The sampler is the environment's (``OTEL_TRACES_SAMPLER``).
     """
 
-    def __init__(self, resource: Resource, processor: SpanProcessor, version: str) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        processor: SpanProcessor,
+        version: str,
+        redact: Callable[[str], str],
+    ) -> None:
+        self._redact = redact
         self._ids = _DerivedIds()
         self._provider = TracerProvider(
             resource=resource, id_generator=self._ids, shutdown_on_exit=False
@@ -62,7 +72,12 @@ class OpenTelemetry:
         context = traced.context
         self._ids.trace_id = int(context.trace_id, 16)
         self._ids.span_id = int(span.span_id, 16)
+        attributes = span.attributes
         if span.parent_span_id is None:
+            attributes = {
+                name: self._redact(value) if isinstance(value, str) else value
+                for name, value in attributes.items()
+            }
             kind, around = SpanKind.CONSUMER, _below(traced.parent)
         else:
             kind = SpanKind.INTERNAL
@@ -71,11 +86,11 @@ class OpenTelemetry:
             span.name,
             context=around,
             kind=kind,
-            attributes=span.attributes,
+            attributes=attributes,
             start_time=span.start_ms * _NANOSECONDS,
         )
         if span.error is not None:
-            made.set_status(Status(StatusCode.ERROR, span.error))
+            made.set_status(Status(StatusCode.ERROR, self._redact(span.error)))
         made.end(span.end_ms * _NANOSECONDS)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client.metrics_core import Metric
@@ -90,9 +90,12 @@ def _spans(exported: int, failed: int, dropped: int) -> Metric:
     )
 
 
-def open_tracing(storage: Storage, environment: Mapping[str, str]) -> Tracing | None:
+def open_tracing(
+    storage: Storage, environment: Mapping[str, str], redact: Callable[[str], str]
+) -> Tracing | None:
     """Begin to trace if *environment* asks for it; ``None`` if it does not, or if it asks for what
-    cannot be had: a warning then says so, and the server does without."""
+    cannot be had: a warning then says so, and the server does without. *redact* takes secrets out
+    of a text."""
     if not _asked_for(environment):
         return None
     problem = _unsupported(environment)
@@ -100,7 +103,7 @@ def open_tracing(storage: Storage, environment: Mapping[str, str]) -> Tracing | 
         logger.warning("no traces are sent: %s", problem)
         return None
     try:
-        return _start(storage, environment)
+        return _start(storage, environment, redact)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "flowmaestro":
             raise
@@ -136,7 +139,9 @@ def _unsupported(environment: Mapping[str, str]) -> str | None:
     return None
 
 
-def _start(storage: Storage, environment: Mapping[str, str]) -> Tracing:
+def _start(
+    storage: Storage, environment: Mapping[str, str], redact: Callable[[str], str]
+) -> Tracing:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
 
@@ -152,7 +157,7 @@ def _start(storage: Storage, environment: Mapping[str, str]) -> Tracing:
         max_batch=_number(environment, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512),
         delay_seconds=_number(environment, "OTEL_BSP_SCHEDULE_DELAY", 5000) / 1000,
     )
-    telemetry = OpenTelemetry(resource, sender, version)
+    telemetry = OpenTelemetry(resource, sender, version, redact)
     logger.info("traces are sent")
     return Tracing(Follower(storage, telemetry.emit, telemetry.sample), sender)
 
