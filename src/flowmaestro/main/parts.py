@@ -6,14 +6,19 @@ from collections.abc import Callable, Sequence
 
 from flowmaestro.engine import EngineOptions
 from flowmaestro.main.settings import InvalidSettings, Settings
-from flowmaestro.nodes import HttpOptions, Provider, Registry, RegistryError
+from flowmaestro.nodes import AllowedNetworks, HttpOptions, Provider, Registry, RegistryError
 from flowmaestro.nodes import Services as NodeServices
 from flowmaestro.storage import Execution
 from flowmaestro.workflow.trace_context import TraceContext
 
 
-def node_services(settings: Settings) -> NodeServices:
-    """Return the clients of the nodes; they connect when they are first used."""
+def node_services(settings: Settings, *, by_default: Sequence[str] = ()) -> NodeServices:
+    """Return the clients of the nodes; they connect when they are first used.
+
+    :param by_default: what ``http`` nodes may reach if ``http_allowed_networks`` is not set.
+    """
+    networks = settings.http_allowed_networks
+    allowed = AllowedNetworks.parse(by_default if networks is None else networks)
     return NodeServices(
         providers={
             name: Provider(
@@ -22,7 +27,10 @@ def node_services(settings: Settings) -> NodeServices:
             )
             for name, provider in settings.providers.items()
         },
-        http=HttpOptions(traceparent_hosts=tuple(host.lower() for host in settings.trace_hosts)),
+        http=HttpOptions(
+            allowed_networks=allowed,
+            traceparent_hosts=tuple(host.lower() for host in settings.trace_hosts),
+        ),
     )
 
 

@@ -299,11 +299,12 @@ async def test_only_hosts_that_may_be_told_are_told_of_the_trace(
 ) -> None:
     for name, value in collecting.environment.items():
         monkeypatch.setenv(name, value)
+    reach = {"trace_hosts": ("127.0.0.*",), "http_allowed_networks": ("loopback",)}
     async with http_server(json_response({})) as told, http_server(json_response({})) as untold:
         redirecting = response(307, headers={"Location": f"http://localhost:{untold.port}/"})
         async with (
             http_server(redirecting) as away,
-            live_server(tmp_path, trace_hosts=("127.0.0.*",)) as server,
+            live_server(tmp_path, **reach) as server,
             server.client() as client,
         ):
 
