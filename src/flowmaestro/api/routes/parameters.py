@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 from starlette.requests import Request
 
-from flowmaestro.api.auth import TICKET_PARAMETER, Caller, requires
+from flowmaestro.api.auth import TICKET_PARAMETER, Caller, authorized
 from flowmaestro.api.routes.table import header_parameter, query_parameter
 from flowmaestro.api.services import ApiServices, services_of
 from flowmaestro.api.stream.query import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS
@@ -25,11 +25,8 @@ async def _services(request: Request) -> ApiServices:
 
 
 Services = Annotated[ApiServices, Depends(_services)]
-ExecutionReader = Annotated[Caller, Depends(requires("executions:read"))]
-ExecutionCanceller = Annotated[Caller, Depends(requires("executions:read", "executions:cancel"))]
-WorkflowReader = Annotated[Caller, Depends(requires("workflows:read"))]
-WorkflowWriter = Annotated[Caller, Depends(requires("workflows:write"))]
-WorkflowExecutor = Annotated[Caller, Depends(requires("workflows:read", "workflows:execute"))]
+Authorized = Annotated[Caller, Depends(authorized)]
+"""Who calls, with the scopes that the table of routes demands."""
 
 _NUMBER = {"type": "integer", "minimum": 0}
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flowmaestro.api.errors import STATUS_OF_CODE, ErrorCode
+from flowmaestro.api.keys import Scope
 
 Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 
@@ -36,6 +37,8 @@ class Route:
     endpoint: Endpoint
     summary: str
     tag: str
+    scopes: tuple[Scope, ...]
+    """What a key needs for it; the documentation says the same."""
     status: int = 200
     model: type[BaseModel] | None = None
     """The documented body of the success."""
@@ -59,7 +62,13 @@ class Route:
         return found
 
 
-class DirectRoute(APIRoute):
+class ScopedRoute(APIRoute):
+    """A route that knows the scopes it demands."""
+
+    required_scopes: tuple[Scope, ...] | None = None
+
+
+class DirectRoute(ScopedRoute):
     """A route whose endpoint is called with the request and the path's parameters."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -70,6 +79,15 @@ class DirectRoute(APIRoute):
             return response
 
         return handle
+
+
+def required_scopes(request: Request) -> tuple[Scope, ...]:
+    """Return the scopes that the route of *request* demands, from the table of routes."""
+    route = request.scope["route"]
+    assert isinstance(route, ScopedRoute)
+    if not route.required_scopes:  # a route that is in no table must not be open to every key
+        raise RuntimeError(f"{route.path} demands no scopes")
+    return route.required_scopes
 
 
 def json_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:

@@ -17,12 +17,10 @@ from flowmaestro.api.bodies import json_kind, read_document, read_model
 from flowmaestro.api.errors import invalid_field
 from flowmaestro.api.responses import success
 from flowmaestro.api.routes.parameters import (
+    Authorized,
     PageNumber,
     PerPage,
     Services,
-    WorkflowExecutor,
-    WorkflowReader,
-    WorkflowWriter,
 )
 from flowmaestro.api.routes.table import Route, definition_body, header_parameter, json_body
 from flowmaestro.api.schemas import (
@@ -65,7 +63,7 @@ class CheckedDefinition(BaseModel):
 
 async def list_workflows(
     request: Request,
-    caller: WorkflowReader,
+    caller: Authorized,
     services: Services,
     page: PageNumber = 1,
     per_page: PerPage = 20,
@@ -80,14 +78,14 @@ async def list_workflows(
 
 
 async def get_workflow(
-    request: Request, caller: WorkflowReader, services: Services, workflow_id: str
+    request: Request, caller: Authorized, services: Services, workflow_id: str
 ) -> Response:
     """One workflow at its newest version."""
     workflow = await services.storage.workflows.get(caller.workspace, workflow_id)
     return success(request.scope, WorkflowView.of(workflow))
 
 
-async def create_workflow(request: Request, caller: WorkflowWriter, services: Services) -> Response:
+async def create_workflow(request: Request, caller: Authorized, services: Services) -> Response:
     """Check a definition whole and store it as version 1; with the id of a workflow that was
     deleted, as that one's next version."""
     checked = await _checked_definition(request, services, caller.workspace)
@@ -102,7 +100,7 @@ async def create_workflow(request: Request, caller: WorkflowWriter, services: Se
 
 
 async def replace_workflow(
-    request: Request, caller: WorkflowWriter, services: Services, workflow_id: str
+    request: Request, caller: Authorized, services: Services, workflow_id: str
 ) -> Response:
     """Check a definition whole and store it as the next version. Executions that exist keep the
     version they began with. A workflow that was deleted is there again."""
@@ -123,14 +121,14 @@ async def replace_workflow(
     return success(request.scope, WorkflowView.of(workflow))
 
 
-async def delete_workflow(caller: WorkflowWriter, services: Services, workflow_id: str) -> Response:
+async def delete_workflow(caller: Authorized, services: Services, workflow_id: str) -> Response:
     """Delete a workflow. Its executions stay, and those that run go on."""
     await services.storage.workflows.delete(caller.workspace, workflow_id)
     return Response(status_code=204)
 
 
 async def execute_workflow(
-    request: Request, caller: WorkflowExecutor, services: Services, workflow_id: str
+    request: Request, caller: Authorized, services: Services, workflow_id: str
 ) -> Response:
     """Start an execution. It is stored before the answer is sent; its events can be streamed at
     once. With an `Idempotency-Key`, a retry within 24 hours gets the first answer again."""
@@ -141,7 +139,7 @@ async def execute_workflow(
     execution, created = await services.engine.accept(
         caller.workspace, workflow_id, body.inputs, idempotency
     )
-    collection = request.url.path.split("/workflows/")[0]
+    collection = request.scope["path"].split("/workflows/")[0]
     accepted = AcceptedExecution(
         execution_id=execution.id,
         workflow_id=execution.workflow_id,
@@ -211,6 +209,7 @@ ROUTES = (
         endpoint=list_workflows,
         summary="List workflows",
         tag="Workflows",
+        scopes=("workflows:read",),
         model=PageEnvelope[WorkflowView],
         errors=("validation_error",),
     ),
@@ -220,6 +219,7 @@ ROUTES = (
         endpoint=create_workflow,
         summary="Create a workflow",
         tag="Workflows",
+        scopes=("workflows:write",),
         status=201,
         model=Envelope[WorkflowView],
         errors=("validation_error", "payload_too_large"),
@@ -231,6 +231,7 @@ ROUTES = (
         endpoint=get_workflow,
         summary="Get a workflow",
         tag="Workflows",
+        scopes=("workflows:read",),
         model=Envelope[WorkflowView],
         errors=("resource_not_found",),
     ),
@@ -240,6 +241,7 @@ ROUTES = (
         endpoint=replace_workflow,
         summary="Replace a workflow",
         tag="Workflows",
+        scopes=("workflows:write",),
         model=Envelope[WorkflowView],
         errors=("validation_error", "payload_too_large", "resource_not_found"),
         openapi={"requestBody": definition_body()},
@@ -250,6 +252,7 @@ ROUTES = (
         endpoint=delete_workflow,
         summary="Delete a workflow",
         tag="Workflows",
+        scopes=("workflows:write",),
         status=204,
         errors=("resource_not_found",),
     ),
@@ -259,6 +262,7 @@ ROUTES = (
         endpoint=execute_workflow,
         summary="Execute a workflow",
         tag="Workflows",
+        scopes=("workflows:read", "workflows:execute"),
         status=202,
         model=Envelope[AcceptedExecution],
         errors=("validation_error", "payload_too_large", "resource_not_found"),
