@@ -27,7 +27,7 @@ PAGE_PATHS = {"/", "/executions/{execution_id}", "/assets/{name}"}
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[LiveServer]:
-    async with live_server(tmp_path) as live:
+    async with live_server(tmp_path, shutdown_grace_seconds=0) as live:
         yield live
 
 
