@@ -4,7 +4,8 @@
     parts.py          what a server and a run without one are both made of
     composition.py    storage, engine, hub and API, opened and closed in order
     retention.py      the task that trims old logs
-    http_protocol.py  uvicorn's HTTP, with bounds on a request's head
+    http_limits.py    what a stranger may take of the server
+    http_protocol.py  uvicorn's HTTP, with bounds on what a stranger may take
     descriptors.py    how many streams the system has room for
     server.py         uvicorn around it: signals, shutdown, `listening on …`
     logs.py           the server's log lines

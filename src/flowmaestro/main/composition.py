@@ -15,6 +15,7 @@ from flowmaestro.api.app import create_app as create_api
 from flowmaestro.api.key_watch import KeyWatch
 from flowmaestro.api.services import ApiOptions, ApiServices, Lifecycle
 from flowmaestro.engine import LocalEngine
+from flowmaestro.main.http_limits import ConnectionLimits
 from flowmaestro.main.parts import engine_options, load_registry, node_services
 from flowmaestro.main.retention import sweep_periodically
 from flowmaestro.main.settings import Settings, load_settings
@@ -36,6 +37,7 @@ class Running:
     hub: Hub
     lifecycle: Lifecycle
     grace_seconds: float
+    connection_limits: ConnectionLimits
     _drained: bool = False
 
     async def drain(self) -> None:
@@ -98,6 +100,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             hub=hub,
             lifecycle=lifecycle,
             grace_seconds=settings.shutdown_grace_seconds,
+            connection_limits=ConnectionLimits(
+                request_timeout_seconds=settings.request_timeout_seconds,
+                max_connections=settings.max_connections,
+            ),
         )
         stack.push_async_callback(server.drain)
         await engine.start()

@@ -269,21 +269,22 @@ async def test_a_request_id_that_is_not_well_formed_is_replaced(
 
 
 async def test_what_is_no_http_gets_the_error_shape_too(server: LiveServer) -> None:
-    for request in (
-        b"nonsense\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX-Bad\x00: 1\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n",
-        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(500)) + b"\r\n",
+    smuggling = b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for status, request in (
+        (400, b"nonsense\r\n\r\n"),
+        (400, b"GET / HTTP/9.9\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\r\nHost: x\r\nX-Bad\x00: 1\r\n\r\n"),
+        (400, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n"),
+        (400, b"POST / HTTP/1.1\r\nHost: x\r\n" + smuggling),
+        (431, b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n"),
+        (414, b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
+        (431, b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(500)) + b"\r\n"),
     ):
         reader, writer = await asyncio.open_connection(*server.base_url[7:].split(":"))
         writer.write(request)
         answer = await reader.read()
         head, _, body = answer.partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 400 "), (request[:60], answer[:200])
+        assert head.startswith(b"HTTP/1.1 %d " % status), (request[:60], answer[:200])
         assert b"x-request-id: req_" in head.lower()
         assert json.loads(body)["error"]["code"] == "validation_error"
         writer.close()

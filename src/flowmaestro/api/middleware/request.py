@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowmaestro.api.metrics import RequestMetrics
 from flowmaestro.api.responses import RECORD_KEY, REQUEST_ID_KEY, request_id
+from flowmaestro.api.security_headers import add_security_headers
 
 RESPONSE_HEADERS_KEY = "flowmaestro.response_headers"
 """Where the ASGI scope holds the headers that inner layers want on the response, whatever it is."""
@@ -120,9 +121,9 @@ class RequestMiddleware:
                 record.status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id(scope)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
                 for name, value in scope[RESPONSE_HEADERS_KEY].items():
                     headers.setdefault(name, value)
+                add_security_headers(headers.raw)
             await send(message)
 
         try:
