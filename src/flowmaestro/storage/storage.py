@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -84,6 +86,7 @@ class Storage:
 
 def _prepare(engine: sa.Engine, path: Path) -> None:
     require_folder(path)
+    _create_private(path)
     try:
         with engine.connect() as connection:
             bring_up_to_date(connection, str(path))
@@ -91,3 +94,10 @@ def _prepare(engine: sa.Engine, path: Path) -> None:
         raise
     except sa.exc.DBAPIError as error:
         raise unusable(error, path) from error
+
+
+def _create_private(path: Path) -> None:
+    """Create an empty database that its owner alone may read, whatever the umask: it holds every
+    input and output. SQLite gives its other files the same mode."""
+    with contextlib.suppress(OSError):  # it is there; or cannot be, which SQLite tells better
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
