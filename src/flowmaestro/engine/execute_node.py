@@ -164,7 +164,7 @@ def _redacted(outcome: Outcome, redactor: Redactor) -> Outcome:
         case Completed(outputs, handle):
             return Completed(redactor.value(outputs), handle)
         case Failed(error, error_code, retryable):
-            return Failed(redactor.text(error), error_code, retryable)
+            return Failed(redactor.text(error), redactor.text(error_code), retryable)
         case Expanded(scopes):
             return Expanded(redactor.value(scopes))
 

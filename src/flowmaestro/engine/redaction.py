@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 REDACTED = "***"
+
+
+def spellings(secrets: Iterable[str]) -> list[str]:
+    """Return the ways in which *secrets* stand in texts: as they are, and between the quotes of
+    JSON and of Python. The longest come first: one may be a part of another."""
+    found: set[str] = set()
+    for secret in secrets:
+        found.add(secret)
+        found.add(repr(secret)[1:-1])
+        found.update(json.dumps(secret, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False))
+    return sorted(found - {""}, key=lambda text: (-len(text), text))
 
 
 class Redactor:
@@ -15,8 +27,7 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        # The longest first: one secret may be a part of another.
-        self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+        self._secrets = spellings(secrets)
 
     def __bool__(self) -> bool:
         return bool(self._secrets)

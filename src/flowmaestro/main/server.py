@@ -62,7 +62,7 @@ def serve(settings: Settings) -> int:
     configure_logging(
         level=settings.log_level,
         log_format=settings.log_format,
-        secrets=[value.get_secret_value() for value in settings.secrets.values()],
+        secrets=settings.secret_values(),
     )
     try:
         listener = listen(settings.host, settings.port, settings.stalled_reader_seconds)

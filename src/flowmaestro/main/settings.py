@@ -172,6 +172,13 @@ class Settings(BaseSettings):
                 )
         return value
 
+    def secret_values(self) -> list[str]:
+        """Return all that no log line may hold: the secrets, and the providers' keys, but for
+        those that are none (a local provider takes any word) and would stand in ordinary texts."""
+        keys = (found.api_key for found in self.providers.values() if found.api_key is not None)
+        values = [value.get_secret_value() for value in (*self.secrets.values(), *keys)]
+        return [value for value in values if len(value) >= MIN_SECRET_LENGTH]
+
     @model_validator(mode="after")
     def _one_default_provider(self) -> Self:
         self.providers.setdefault(

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flowmaestro.api.credentials import is_like_credential
 from flowmaestro.api.metrics import RequestMetrics
 from flowmaestro.api.responses import RECORD_KEY, REQUEST_ID_KEY, request_id
 from flowmaestro.api.security_headers import add_security_headers
@@ -135,5 +136,6 @@ class RequestMiddleware:
     def _incoming_id(scope: Scope) -> str | None:
         for name, value in scope["headers"]:
             if name == b"x-request-id" and _WELL_FORMED_ID.fullmatch(value):
-                return bytes(value).decode("ascii")
+                incoming = bytes(value).decode("ascii")
+                return None if is_like_credential(incoming) else incoming
         return None

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flowmaestro.api.bodies import json_kind, read_document, read_model
+from flowmaestro.api.credentials import is_like_credential
 from flowmaestro.api.errors import invalid_field
 from flowmaestro.api.responses import success
 from flowmaestro.api.routes.parameters import (
@@ -196,6 +197,10 @@ def _idempotency(
     if not _IDEMPOTENCY_KEY.fullmatch(key):
         raise invalid_field(
             "header.Idempotency-Key", "An idempotency key is 1 to 255 printable ASCII characters."
+        )
+    if is_like_credential(key):  # it would be stored as it is
+        raise invalid_field(
+            "header.Idempotency-Key", "An idempotency key is a name for the request, no API key."
         )
     # What the request means, not its bytes: a retry may order or space its JSON differently.
     meaning = json.dumps([workflow_id, inputs], sort_keys=True, separators=(",", ":"))
