@@ -20,7 +20,12 @@ from flowmaestro.api.routes.parameters import (
     PerPage,
     Services,
 )
-from flowmaestro.api.routes.table import Route, json_body, required_scopes
+from flowmaestro.api.routes.table import (
+    Route,
+    json_body,
+    require_known_parameters,
+    required_scopes,
+)
 from flowmaestro.api.schemas import Envelope, ExecutionView, PageEnvelope, Pagination, TicketView
 from flowmaestro.api.services import services_of
 from flowmaestro.api.stream import Asker, stream_events
@@ -113,6 +118,7 @@ async def get_events(request: Request, execution_id: str) -> Response:
     """The execution's events, from the first or from after a cursor on, then live."""
     caller = await authenticate_reader(request, execution_id)
     caller.require(*required_scopes(request))
+    require_known_parameters(request)
     services = services_of(request)
     asker = Asker(workspace=caller.workspace, owner=caller.key.id)
     return await stream_events(request, execution_id, asker, services)

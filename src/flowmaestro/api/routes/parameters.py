@@ -8,7 +8,7 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 
 from flowmaestro.api.auth import TICKET_PARAMETER, Caller, authorized
-from flowmaestro.api.routes.table import header_parameter, query_parameter
+from flowmaestro.api.routes.table import header_parameter, query_parameter, require_known_parameters
 from flowmaestro.api.services import ApiServices, services_of
 from flowmaestro.api.stream.query import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS
 from flowmaestro.events import EVENT_TYPES, EXTENSION_TYPES
@@ -25,8 +25,17 @@ async def _services(request: Request) -> ApiServices:
 
 
 Services = Annotated[ApiServices, Depends(_services)]
-Authorized = Annotated[Caller, Depends(authorized)]
-"""Who calls, with the scopes that the table of routes demands."""
+
+
+async def _admitted(request: Request) -> Caller:
+    caller = await authorized(request)
+    require_known_parameters(request)
+    return caller
+
+
+Authorized = Annotated[Caller, Depends(_admitted)]
+"""Who calls, with the scopes that the table of routes demands, and with no query parameter that the
+route does not have."""
 
 _NUMBER = {"type": "integer", "minimum": 0}
 
