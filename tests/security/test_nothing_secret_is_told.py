@@ -50,6 +50,13 @@ async def raise_(token: str) -> dict:
     except KeyError as error:
         raise RuntimeError(f"not {token}", {"token": token}) from error
 
+@node("cut")
+async def cut(token: str, context: NodeContext) -> dict:
+    for limit in (4_000, 8_000, 20_000):
+        for before in range(limit - len(token) - 20, limit, 3):
+            context.log("x" * before + token)
+    raise ValueError("x" * (4_000 - len("ValueError: ") - 6) + token)
+
 @node("refuse")
 async def refuse(token: str) -> dict:
     raise NodeError(f"no {token}", code=f"code_{token}")
@@ -61,9 +68,9 @@ def spellings(secret: str) -> set[bytes]:
     texts = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]}
     texts |= {json.dumps(secret, ensure_ascii=False)[1:-1]}
     texts |= {json.dumps(text)[1:-1] for text in texts}
-    return {text.encode() for text in texts} | set(
-        secret.encode().splitlines() if "\n" in secret else ()
-    )
+    # And some of it: what was cut in two before it was looked for.
+    texts |= {secret[:6], *secret.splitlines()}
+    return {text.encode() for text in texts}
 
 
 def leaky(secret: str) -> dict[str, Any]:
@@ -74,7 +81,7 @@ def leaky(secret: str) -> dict[str, Any]:
             "config": {"token": value},
             "on_error": {"strategy": "continue"},
         }
-        for kind in ("tell", "raise", "refuse")
+        for kind in ("tell", "raise", "refuse", "cut")
     }
     nodes["text"] = {"type": "transform", "config": {"value": f"the token is {value}."}}
     nodes["json"] = {

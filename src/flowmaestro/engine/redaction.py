@@ -39,6 +39,12 @@ class Redactor:
                 text = text.replace(secret, REDACTED)
         return text
 
+    def shortened(self, text: str, limit: int) -> str:
+        """Return no more than *limit* characters of *text*, without secrets: cut first, one that
+        lies across the cut would not be found, and half of it would stay."""
+        text = self.text(text)
+        return text if len(text) <= limit else text[:limit] + "…"
+
     def value(self, value: Any) -> Any:
         """Return a JSON value with no secret in any text or key."""
         if not self._secrets:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flowmaestro.events import LogLevel
 
 from .execute_node import Outcome
+from .redaction import Redactor
 
 MAX_PENDING_MESSAGES = 1_000
 MAX_MESSAGE_CHARACTERS = 8_000
@@ -56,10 +57,13 @@ class NodeReporter:
     the count is recorded as a warning.
     """
 
-    def __init__(self, node_id: str, attempt: int, post: Callable[[Message], None]) -> None:
+    def __init__(
+        self, node_id: str, attempt: int, post: Callable[[Message], None], redactor: Redactor
+    ) -> None:
         self._node_id = node_id
         self._attempt = attempt
         self._post = post
+        self._redactor = redactor
         self._pending = 0
         self._dropped = 0
 
@@ -77,9 +81,7 @@ class NodeReporter:
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             self._send("warning", f"{dropped} messages were dropped: they came too fast")
-        if len(message) > MAX_MESSAGE_CHARACTERS:
-            message = message[:MAX_MESSAGE_CHARACTERS] + "…"
-        self._send(level, message)
+        self._send(level, self._redactor.shortened(message, MAX_MESSAGE_CHARACTERS))
 
     def _send(self, level: LogLevel, message: str) -> None:
         self._pending += 1

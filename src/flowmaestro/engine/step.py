@@ -165,7 +165,7 @@ class Stepper:
             attempt=node.attempt,
             names=ScopeNames(node.scope, extra),
             inputs=node.scope.inputs,
-            reporter=NodeReporter(node.path, node.attempt, self._post),
+            reporter=NodeReporter(node.path, node.attempt, self._post, self._services.redactor),
             timeout_ms=timeout_ms,
         )
 
@@ -283,7 +283,7 @@ class Stepper:
                             timestamp=step.now,
                             node_id=message.node_id,
                             level=level,
-                            message=self._services.redactor.text(text),
+                            message=text,
                         ),
                     )
 
