@@ -6,8 +6,6 @@ ENOUGH = 1_048_576
 """Where no limit is set, Linux still has this one (``fs.nr_open``)."""
 RESERVED = 256
 """For the database, requests that are no streams, and what nodes open."""
-RESERVED_FOR_ALL_BUT_CONNECTIONS = 128
-"""The part of it for the database and what nodes open."""
 
 
 def raise_descriptor_limit() -> int | None:
@@ -33,13 +31,12 @@ def raise_descriptor_limit() -> int | None:
     return wanted
 
 
+def room_for_connections(descriptors: int | None) -> int | None:
+    """Return how many connections a process that may open so many files has room for: those of
+    streams, and others, with some left for the database and for what nodes open."""
+    return None if descriptors is None else max(descriptors - RESERVED // 2, descriptors * 3 // 4)
+
+
 def room_for_streams(descriptors: int | None) -> int | None:
     """Return how many streams a process that may open so many files has room for."""
     return None if descriptors is None else max(descriptors - RESERVED, descriptors // 2)
-
-
-def room_for_connections(descriptors: int | None) -> int | None:
-    """Return how many connections, streams among them, such a process has room for."""
-    if descriptors is None:
-        return None
-    return max(descriptors - RESERVED_FOR_ALL_BUT_CONNECTIONS, descriptors * 3 // 4)

@@ -60,7 +60,9 @@ class HttpProtocol(StreamingHttpProtocol):
         limit = self.limits.max_connections
         over = limit is not None and len(self.connections) > limit and not self._resumed
         if over and not self._make_room():
-            self._answer(unavailable("The server has no room for another connection just now."))
+            self._answer(
+                unavailable("The server has as many connections as it can.", retry_after_seconds=1)
+            )
         else:
             self.waiting[self] = None
 

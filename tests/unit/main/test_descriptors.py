@@ -7,7 +7,6 @@ import pytest
 
 from flowmaestro.main.descriptors import (
     RESERVED,
-    RESERVED_FOR_ALL_BUT_CONNECTIONS,
     room_for_connections,
     room_for_streams,
 )
@@ -31,7 +30,7 @@ def test_the_limit_is_raised_as_far_as_it_may_be() -> None:
 @pytest.mark.parametrize(
     ("descriptors", "streams", "connections"),
     [
-        (1024, 1024 - RESERVED, 1024 - RESERVED_FOR_ALL_BUT_CONNECTIONS),
+        (1024, 1024 - RESERVED, 1024 - RESERVED // 2),
         (256, 128, 192),
         (None, None, None),
     ],
