@@ -44,3 +44,12 @@ def test_installing_insists_on_the_hashes() -> None:
             assert "--require-hashes" in line, line
         if "npm " in line and " install" in line:
             pytest.fail(f"npm ci installs what is locked: {line}")
+
+
+def test_there_is_an_audit_that_takes_no_silence_for_an_answer() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    (audit,) = re.findall(r"^audit: .*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    assert "requirements/*.txt" in audit
+    assert "pip-audit --strict" in audit  # else a package that could not be looked up is fine
+    assert "npm audit" in audit
+    assert all(f"$({project})" in audit for project in ("SDK", "WEB"))

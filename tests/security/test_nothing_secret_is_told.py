@@ -13,10 +13,10 @@ import httpx2
 import pytest
 
 from flowmaestro.api.keys import generate_key, hash_key
-from tests.support.api import create, execute, finish, greeting, waiting
+from tests.support.api import assert_error, create, execute, finish, greeting, waiting
 from tests.support.api_walk import PREFIXES
 from tests.support.raw_http import open_connection
-from tests.support.server import ServerProcess, server_process
+from tests.support.server import ServerProcess, live_server, server_process
 
 SECRETS = {
     "PLAIN": "s3cr3t-of-the-shop",
@@ -285,3 +285,17 @@ def _misplaced(credential: str, execution_id: str) -> Iterator[dict[str, Any]]:
                 "content": text,
                 "headers": {"Content-Type": media_type},
             }
+
+
+async def test_an_idempotency_key_that_is_a_key_is_refused_and_not_stored(tmp_path: Path) -> None:
+    async with live_server(tmp_path) as server, server.client() as client:
+        workflow_id = await create(client, greeting())
+        answer = await client.post(
+            f"/v1/workflows/{workflow_id}/execute",
+            json={"inputs": {"name": "Ada"}},
+            headers={"Idempotency-Key": server.key},
+        )
+        assert assert_error(answer, "validation_error")["details"]["field"] == (
+            "header.Idempotency-Key"
+        )
+        assert (await client.get("/v1/executions")).json()["data"] == []
