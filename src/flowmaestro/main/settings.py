@@ -19,6 +19,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from flowmaestro.nodes.outbound.allowed import AllowedNetworks
+
 PREFIX = "FLOWMAESTRO_"
 SECRET_PREFIX = f"{PREFIX}SECRET_"
 DEFAULT_PROVIDER = "openai"
@@ -117,6 +119,11 @@ class Settings(BaseSettings):
     node_timeout_seconds: float | None = Field(default=3600.0, gt=0)
     execution_timeout_seconds: float | None = Field(default=None, gt=0)
 
+    http_allowed_networks: Annotated[tuple[str, ...] | None, NoDecode] = None
+    """What ``http`` nodes may reach besides public addresses: addresses, networks, ``loopback``,
+    ``private``, or ``*`` for everything. ``None``: nothing on a server, everything in a run without
+    one, whose author is its operator."""
+
     providers: Annotated[dict[str, ProviderSettings], NoDecode] = Field(
         default_factory=dict, repr=False
     )
@@ -130,7 +137,7 @@ class Settings(BaseSettings):
     """How long running nodes may take to finish when the server stops. The rest of the ten seconds
     that stopping may take belongs to the streams, the storage and a margin."""
 
-    @field_validator("nodes", "cors_origins", mode="before")
+    @field_validator("nodes", "cors_origins", "http_allowed_networks", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -170,6 +177,12 @@ class Settings(BaseSettings):
                     "https://app.example.com: lower case, no path, no port that is the scheme's "
                     "own; or * for any"
                 )
+        return value
+
+    @field_validator("http_allowed_networks")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        AllowedNetworks.parse(value or ())
         return value
 
     def secret_values(self) -> list[str]:

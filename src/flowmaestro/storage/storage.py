@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import stat
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -86,7 +87,7 @@ class Storage:
 
 def _prepare(engine: sa.Engine, path: Path) -> None:
     require_folder(path)
-    _create_private(path)
+    _make_private(path)
     try:
         with engine.connect() as connection:
             bring_up_to_date(connection, str(path))
@@ -96,8 +97,12 @@ def _prepare(engine: sa.Engine, path: Path) -> None:
         raise unusable(error, path) from error
 
 
-def _create_private(path: Path) -> None:
-    """Create an empty database that its owner alone may read, whatever the umask: it holds every
-    input and output. SQLite gives its other files the same mode."""
-    with contextlib.suppress(OSError):  # it is there; or cannot be, which SQLite tells better
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+def _make_private(path: Path) -> None:
+    """Make a new database's file one that only its owner may open; SQLite gives the files beside
+    it the same mode.
+
+    Without opening it: to close a file is to lose the locks that this process has on it, another
+    thread's with them. Where that cannot be done, SQLite makes the file, or says why not.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        os.mknod(path, stat.S_IFREG | 0o600)
