@@ -27,13 +27,19 @@ async def _services(request: Request) -> ApiServices:
 Services = Annotated[ApiServices, Depends(_services)]
 
 
-async def _admitted(request: Request) -> Caller:
+async def admitted(request: Request) -> Caller:
+    """Return who makes *request*, once it is known that they may and that its query is one that the
+    route has. For endpoints that take the request alone; the others have :data:`Authorized`.
+
+    Raises:
+        ApiError: 401, 403, or ``validation_error`` for a query parameter that there is not.
+    """
     caller = await authorized(request)
     require_known_parameters(request)
     return caller
 
 
-Authorized = Annotated[Caller, Depends(_admitted)]
+Authorized = Annotated[Caller, Depends(admitted)]
 """Who calls, with the scopes that the table of routes demands, and with no query parameter that the
 route does not have."""
 
