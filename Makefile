@@ -6,6 +6,8 @@ INSTALLED := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_INSTALLED := $(BENCH_VENV)/.installed
 BENCH := $(BENCH_VENV)/bin/python -m
+AUDIT_VENV := .venv-audit
+AUDIT_INSTALLED := $(AUDIT_VENV)/.installed
 SDK := sdk/typescript
 SDK_INSTALLED := $(SDK)/node_modules/.installed
 WEB := web
@@ -14,7 +16,7 @@ PAGE := src/flowmaestro/web/index.html
 PAGE_SOURCES = $(shell find $(WEB)/src $(WEB)/plugins $(SDK)/src -type f 2>/dev/null) $(WEB)/index.html $(WEB)/vite.config.ts
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help install demo test torture check format sdk-check sdk-build sdk-test web screenshots web-check bench schema-fixture lock clean
+.PHONY: help install demo test torture check format sdk-check sdk-build sdk-test web screenshots web-check bench schema-fixture audit lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,12 +99,28 @@ $(BENCH_INSTALLED): requirements/bench.txt pyproject.toml
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+audit: $(AUDIT_INSTALLED) ## Look the locked dependencies up in lists of vulnerabilities (needs the network)
+	@failed=0; for locked in requirements/*.txt; do \
+		echo "$$locked"; \
+		$(AUDIT_VENV)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes -r $$locked || failed=1; \
+	done; \
+	for project in $(SDK) $(WEB); do \
+		echo "$$project"; \
+		(cd $$project && npm audit) || failed=1; \
+	done; exit $$failed
+
+$(AUDIT_INSTALLED): requirements/audit.txt
+	@test -x $(AUDIT_VENV)/bin/python || $(PYTHON) -m venv $(AUDIT_VENV)
+	@$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	@touch $@
+
 schema-fixture: $(INSTALLED) ## Keep a database as this version writes it, to test upgrades with
 	@$(BIN)/python -m tests.support.schema_fixture
 
 lock: ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra dev $(LOCK) -o requirements/dev.txt
+	echo "pip-audit>=2.9" | uv pip compile - $(LOCK) -o requirements/audit.txt
 	uv pip compile pyproject.toml --extra dev --extra bench $(LOCK) -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(BENCH_VENV) $(SDK)/node_modules $(SDK)/dist $(WEB)/node_modules src/flowmaestro/web .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(BENCH_VENV) $(AUDIT_VENV) $(SDK)/node_modules $(SDK)/dist $(WEB)/node_modules src/flowmaestro/web .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -20,7 +20,7 @@ import httpx2
 
 from flowmaestro.api.keys import BUNDLES, display_prefix, generate_key, hash_key
 from flowmaestro.main import Running, Settings, running
-from flowmaestro.main.server import Server, uvicorn_config
+from flowmaestro.main.server import Server, listen, uvicorn_config
 from flowmaestro.storage import ApiKey, NewKey, Storage
 
 SERVE = (
@@ -108,8 +108,9 @@ async def live_server(folder: Path, **settings: Any) -> AsyncIterator[LiveServer
     )
     async with running(configured) as parts:
         key, _ = await create_key(parts.storage)
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            listener.setblocking(False)
+        # As a server of its own listens: a socket that is not told to be TCP's would be given no
+        # TCP_NODELAY by asyncio, and every answer would wait 40 ms for an acknowledgement.
+        with listen("127.0.0.1", 0, configured.stalled_reader_seconds) as listener:
             base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             server = _EmbeddedServer(uvicorn_config(parts), parts, address=base_url)
             serving = asyncio.create_task(server.serve(sockets=[listener]))

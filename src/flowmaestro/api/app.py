@@ -27,7 +27,7 @@ from flowmaestro.api.middleware.request import RequestMiddleware
 from flowmaestro.api.openapi import describe
 from flowmaestro.api.rate_limits import RateLimiter
 from flowmaestro.api.routes import executions, operations, workflows
-from flowmaestro.api.routes.table import DirectRoute, Endpoint, Route
+from flowmaestro.api.routes.table import DirectRoute, Endpoint, Route, ScopedRoute
 from flowmaestro.api.services import ApiOptions, ApiServices
 from flowmaestro.storage import IdGenerator
 
@@ -122,8 +122,11 @@ def _add_route(app: FastAPI, prefix: str, route: Route) -> None:
             operation_id=route.endpoint.__name__,
             openapi_extra=dict(route.openapi),
             include_in_schema=documented and methods != ["HEAD"],
-            route_class_override=DirectRoute if route.direct else None,
+            route_class_override=DirectRoute if route.direct else ScopedRoute,
         )
+        added = app.router.routes[-1]
+        assert isinstance(added, ScopedRoute)
+        added.required_scopes = route.scopes
 
 
 def _add_operations(app: FastAPI, options: ApiOptions) -> None:

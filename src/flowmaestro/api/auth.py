@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from flowmaestro.api.errors import ApiError
 from flowmaestro.api.keys import hash_key, key_environment
 from flowmaestro.api.middleware.request import KEY_ID_KEY, RESPONSE_HEADERS_KEY
+from flowmaestro.api.routes.table import required_scopes
 from flowmaestro.api.services import services_of
 from flowmaestro.api.tickets import InvalidTicket, parse_ticket
 from flowmaestro.events import format_timestamp
@@ -58,15 +59,16 @@ class Caller:
             )
 
 
-def requires(*scopes: str) -> Callable[[Request], Awaitable[Caller]]:
-    """Return the dependency of a route that only keys with all *scopes* may use."""
+async def authorized(request: Request) -> Caller:
+    """Return who makes *request*, if their key has the scopes that the route's entry in the table
+    of routes demands.
 
-    async def authorized(request: Request) -> Caller:
-        caller = await authenticate(request)
-        caller.require(*scopes)
-        return caller
-
-    return authorized
+    Raises:
+        ApiError: as of :func:`authenticate`, or ``insufficient_scope``.
+    """
+    caller = await authenticate(request)
+    caller.require(*required_scopes(request))
+    return caller
 
 
 async def authenticate(request: Request, *, watched: bool = False) -> Caller:

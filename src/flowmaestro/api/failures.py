@@ -77,7 +77,9 @@ def invalid_values(errors: Sequence[Mapping[str, Any]], where: str | None = None
 def http_failure(request: Request, error: HTTPException) -> Response:
     """Return the framework's *error* (no such path, no such method) in our shape."""
     if error.status_code == 404:
-        message = f"There is nothing at {request.url.path!r}; see /openapi.json for what there is."
+        message = (
+            f"There is nothing at {request.scope['path']!r}; see /openapi.json for what there is."
+        )
         return failure(request.scope, ApiError("resource_not_found", message[:500]))
     if error.status_code == 405:
         return _method_not_allowed(request)
@@ -97,7 +99,7 @@ def _method_not_allowed(request: Request) -> Response:
         return Response(status_code=204, headers={"Allow": allow})
     error = ApiError(
         "validation_error",
-        f"{request.url.path[:200]} does not answer {request.method[:20]}; it answers {allow}.",
+        f"{request.scope['path'][:200]} does not answer {request.method[:20]}; it answers {allow}.",
         {"field": "method", "allowed": sorted(allowed)},
         headers={"Allow": allow},
         status=405,

@@ -13,19 +13,21 @@ import secrets
 import string
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 Environment = Literal["live", "test"]
 
 ENVIRONMENTS: tuple[Environment, ...] = ("live", "test")
 
-SCOPES: tuple[str, ...] = (
+Scope = Literal[
     "executions:cancel",
     "executions:read",
     "workflows:execute",
     "workflows:read",
     "workflows:write",
-)
+]
+
+SCOPES: tuple[str, ...] = get_args(Scope)
 """Every scope there is, sorted."""
 
 BUNDLES: Mapping[str, frozenset[str]] = MappingProxyType(

@@ -62,15 +62,17 @@ def describe(app: FastAPI, routes: Sequence[Route], prefix: str) -> dict[str, An
         },
     }
     components["headers"] = _header_components()
+    scopes = {(prefix + route.path, route.method.lower()): route.scopes for route in routes}
     for path, methods in document["paths"].items():
-        for operation in methods.values():
-            _complete(path, operation)
+        for method, operation in methods.items():
+            _complete(path, operation, scopes.get((path, method), ()))
     return document
 
 
-def _complete(path: str, operation: dict[str, Any]) -> None:
-    keyed = "401" in operation["responses"]
-    operation["security"] = [{"ApiKey": []}, {"Bearer": []}] if keyed else []
+def _complete(path: str, operation: dict[str, Any], scopes: Sequence[str]) -> None:
+    # The roles of a requirement (OpenAPI 3.1 §4.8.30): what a key of either scheme must have.
+    keyed = bool(scopes)
+    operation["security"] = [{name: [*scopes]} for name in ("ApiKey", "Bearer")] if keyed else []
     if path.endswith(_STREAM_PATH):
         operation["security"].append({"Ticket": []})
         operation["responses"].update(_stream_responses())

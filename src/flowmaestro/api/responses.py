@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from starlette.responses import Response
 from starlette.types import Scope
 
+from flowmaestro.api.credentials import blotted_json
 from flowmaestro.api.errors import ApiError
 from flowmaestro.events.models import format_timestamp
 
@@ -75,4 +76,6 @@ def failure(scope: Scope, error: ApiError) -> Response:
     }
     # A failure must never be replayed from a cache to the retry that would have succeeded.
     headers = {"Cache-Control": "no-store", **error.headers}
-    return json_response(body, status=error.status, headers=headers)
+    # It repeats what was sent, and goes into the log of whoever reads it.
+    content = blotted_json(to_json(body))
+    return Response(content, error.status, headers=headers, media_type=JSON_MEDIA_TYPE)

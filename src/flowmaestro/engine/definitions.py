@@ -17,9 +17,12 @@ LARGE_NODES = 100
 """Graphs of more nodes than this are made in a thread, so that the streams do not wait for it. The
 threads are few and nodes use them too, so small graphs, which are most, do without."""
 
+Place = tuple[str, str, int]
+"""Workspace, workflow and version."""
+
 
 class Definitions:
-    """Graphs by workflow and version. A version never changes, so a cached one is never stale.
+    """Graphs of versions of workflows. A version never changes, so a cached one is never stale.
 
     :param workflows: where the documents are.
     :param capacity: how many graphs to keep.
@@ -28,17 +31,17 @@ class Definitions:
     def __init__(self, workflows: Workflows, capacity: int = DEFAULT_CAPACITY) -> None:
         self._workflows = workflows
         self._capacity = capacity
-        self._graphs: OrderedDict[tuple[str, int], Graph] = OrderedDict()
+        self._graphs: OrderedDict[Place, Graph] = OrderedDict()
         self._making_large = asyncio.Lock()
 
-    async def load(self, versions: Mapping[str, int]) -> dict[str, Graph]:
-        """Return the graphs of the given *versions* by workflow id.
+    async def load(self, workspace: str, versions: Mapping[str, int]) -> dict[str, Graph]:
+        """Return the graphs of the given *versions* of a workspace's workflows, by workflow id.
 
         :raises UnknownWorkflow: if a version does not exist.
         :raises StorageUnavailable: if it cannot be read.
         """
         graphs = await asyncio.gather(
-            *(self._version(workflow_id, version) for workflow_id, version in versions.items())
+            *(self._version((workspace, name, version)) for name, version in versions.items())
         )
         return dict(zip(versions, graphs, strict=True))
 
@@ -52,7 +55,8 @@ class Definitions:
         unvisited = [workflow]
         while unvisited:
             caller = unvisited.pop()
-            graph = await self._graph(caller.id, caller.version, caller.document)
+            place = (workspace, caller.id, caller.version)
+            graph = await self._graph(place, caller.document)
             for node_id, workflow_id in called_workflows(graph):
                 if workflow_id in versions:
                     continue
@@ -64,28 +68,28 @@ class Definitions:
                 unvisited.append(called)
         return versions
 
-    async def _version(self, workflow_id: str, version: int) -> Graph:
-        graph = self._graphs.get((workflow_id, version))
+    async def _version(self, place: Place) -> Graph:
+        graph = self._graphs.get(place)
         if graph is not None:
-            self._graphs.move_to_end((workflow_id, version))
+            self._graphs.move_to_end(place)
             return graph
-        stored = await self._workflows.version(workflow_id, version)
-        return await self._graph(workflow_id, version, stored.document)
+        stored = await self._workflows.version(*place)
+        return await self._graph(place, stored.document)
 
-    async def _graph(self, workflow_id: str, version: int, document: dict[str, Any]) -> Graph:
-        graph = self._graphs.get((workflow_id, version))
+    async def _graph(self, place: Place, document: dict[str, Any]) -> Graph:
+        graph = self._graphs.get(place)
         if graph is not None:
             return graph
         if _count_nodes(document) <= LARGE_NODES:
-            return self._keep(workflow_id, version, _make_graph(document))
+            return self._keep(place, _make_graph(document))
         async with self._making_large:
-            graph = self._graphs.get((workflow_id, version))  # it was made while this one waited
+            graph = self._graphs.get(place)  # it was made while this one waited
             if graph is None:
                 graph = await asyncio.to_thread(_make_graph, document)
-            return self._keep(workflow_id, version, graph)
+            return self._keep(place, graph)
 
-    def _keep(self, workflow_id: str, version: int, graph: Graph) -> Graph:
-        self._graphs[workflow_id, version] = graph
+    def _keep(self, place: Place, graph: Graph) -> Graph:
+        self._graphs[place] = graph
         if len(self._graphs) > self._capacity:
             self._graphs.popitem(last=False)
         return graph

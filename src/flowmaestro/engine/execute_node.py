@@ -27,6 +27,8 @@ from .redaction import Redactor
 logger = logging.getLogger(__name__)
 
 MAX_ERROR_CHARACTERS = 4_000
+MAX_CODE_CHARACTERS = 200
+MAX_TRACEBACK_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ def _redacted(outcome: Outcome, redactor: Redactor) -> Outcome:
         case Completed(outputs, handle):
             return Completed(redactor.value(outputs), handle)
         case Failed(error, error_code, retryable):
-            return Failed(redactor.text(error), error_code, retryable)
+            return Failed(redactor.text(error), redactor.text(error_code), retryable)
         case Expanded(scopes):
             return Expanded(redactor.value(scopes))
 
@@ -176,24 +178,28 @@ def _redacted(outcome: Outcome, redactor: Redactor) -> Outcome:
 def _failed(request: NodeRequest, error: Exception, redactor: Redactor) -> Failed:
     match error:
         case NodeError():
-            return Failed(_shortened(error.message), error.code, error.retryable)
+            code = redactor.shortened(error.code, MAX_CODE_CHARACTERS)
+            sentence = redactor.shortened(error.message, MAX_ERROR_CHARACTERS)
+            return Failed(sentence, code, error.retryable)
         case ExpressionError():
-            return Failed(_shortened(str(error)), "expression_error", retryable=False)
+            sentence = redactor.shortened(str(error), MAX_ERROR_CHARACTERS)
+            return Failed(sentence, "expression_error", retryable=False)
         case _:
             # Not `exc_info`: a traceback quotes values, and a value may be a secret.
             logger.warning(
                 "the node raised %s",
-                redactor.text("".join(traceback.format_exception(error))),
+                _traceback(error, redactor),
                 extra={"node_id": request.node_id, "attempt": request.attempt},
             )
-            sentence = str(error) or "no message"
-            return Failed(_shortened(f"{type(error).__name__}: {sentence}"), "node_error")
+            sentence = f"{type(error).__name__}: {str(error) or 'no message'}"
+            return Failed(redactor.shortened(sentence, MAX_ERROR_CHARACTERS), "node_error")
 
 
-def _shortened(text: str) -> str:
-    if len(text) <= MAX_ERROR_CHARACTERS:
-        return text
-    return text[:MAX_ERROR_CHARACTERS] + "…"
+def _traceback(error: Exception, redactor: Redactor) -> str:
+    """Return the traceback without the middle of what an author's code made endless."""
+    text = redactor.text("".join(traceback.format_exception(error)))
+    half = MAX_TRACEBACK_CHARACTERS // 2
+    return text if len(text) <= 2 * half else f"{text[:half]} … {text[-half:]}"
 
 
 def _seconds(timeout_ms: int | None) -> float | None:

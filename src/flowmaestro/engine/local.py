@@ -176,7 +176,9 @@ class LocalEngine:
             raise EngineBusy(self._options.max_unfinished_executions)
         workflow = await self._storage.workflows.get(workspace, workflow_id)
         versions = await self._definitions.pin(workspace, workflow)
-        graph = (await self._definitions.load({workflow.id: workflow.version}))[workflow.id]
+        graph = (await self._definitions.load(workspace, {workflow.id: workflow.version}))[
+            workflow.id
+        ]
         if problems := check_inputs(graph.definition, inputs):
             raise InvalidInputs(problems)
         execution, created = await self._storage.executions.create(
@@ -324,7 +326,7 @@ class LocalEngine:
             fields["trace_id"] = trace.trace_id
         set_log_fields(fields)
         try:
-            graphs = await self._definitions.load(execution.definitions)
+            graphs = await self._definitions.load(execution.workspace, execution.definitions)
             state = ExecutionState(graphs[execution.workflow_id], execution.inputs, graphs)
             if execution.status != "pending":
                 await self._replay(execution.id, state)

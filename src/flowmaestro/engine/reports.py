@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flowmaestro.events import LogLevel
 
 from .execute_node import Outcome
+from .redaction import Redactor
 from .statistics import EngineStatistics
 
 MAX_PENDING_MESSAGES = 1_000
@@ -63,11 +64,13 @@ class NodeReporter:
         attempt: int,
         post: Callable[[Message], None],
         statistics: EngineStatistics,
+        redactor: Redactor,
     ) -> None:
         self._node_id = node_id
         self._attempt = attempt
         self._post = post
         self._statistics = statistics
+        self._redactor = redactor
         self._pending = 0
         self._dropped = 0
 
@@ -86,9 +89,7 @@ class NodeReporter:
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             self._send("warning", f"{dropped} messages were dropped: they came too fast")
-        if len(message) > MAX_MESSAGE_CHARACTERS:
-            message = message[:MAX_MESSAGE_CHARACTERS] + "…"
-        self._send(level, message)
+        self._send(level, self._redactor.shortened(message, MAX_MESSAGE_CHARACTERS))
 
     def _send(self, level: LogLevel, message: str) -> None:
         self._pending += 1

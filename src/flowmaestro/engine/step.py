@@ -171,7 +171,13 @@ class Stepper:
             attempt=node.attempt,
             names=ScopeNames(node.scope, extra),
             inputs=node.scope.inputs,
-            reporter=NodeReporter(node.path, node.attempt, self._post, self._services.statistics),
+            reporter=NodeReporter(
+                node.path,
+                node.attempt,
+                self._post,
+                self._services.statistics,
+                self._services.redactor,
+            ),
             timeout_ms=timeout_ms,
             trace=self._trace,
         )
@@ -292,7 +298,7 @@ class Stepper:
                             timestamp=step.now,
                             node_id=message.node_id,
                             level=level,
-                            message=self._services.redactor.text(text),
+                            message=text,
                         ),
                     )
 

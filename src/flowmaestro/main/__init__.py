@@ -6,7 +6,8 @@
     retention.py      the task that trims old logs
     vitals.py         the task that looks how late the event loop is, and what waits
     tracing/          traces, for those who ask for them
-    http_protocol.py  uvicorn's HTTP, with bounds on a request's head
+    http_limits.py    what a stranger may take of the server
+    http_protocol.py  uvicorn's HTTP, with bounds on what a stranger may take
     descriptors.py    how many streams the system has room for
     server.py         uvicorn around it: signals, shutdown, `listening on …`
     logs.py           the server's log lines

@@ -17,6 +17,7 @@ from flowmaestro.api.key_watch import KeyWatch
 from flowmaestro.api.metrics import Metrics
 from flowmaestro.api.services import ApiOptions, ApiServices, Lifecycle
 from flowmaestro.engine import LocalEngine
+from flowmaestro.main.http_limits import ConnectionLimits
 from flowmaestro.main.logs import Redactor
 from flowmaestro.main.parts import engine_options, load_registry, node_services
 from flowmaestro.main.retention import sweep_periodically
@@ -42,6 +43,7 @@ class Running:
     hub: Hub
     lifecycle: Lifecycle
     grace_seconds: float
+    connection_limits: ConnectionLimits
     tracing: Tracing | None = None
     _drained: bool = False
 
@@ -115,6 +117,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             hub=hub,
             lifecycle=lifecycle,
             grace_seconds=settings.shutdown_grace_seconds,
+            connection_limits=ConnectionLimits(
+                request_timeout_seconds=settings.request_timeout_seconds,
+                max_connections=settings.max_connections,
+            ),
             tracing=tracing,
         )
         stack.push_async_callback(server.drain)

@@ -1,25 +1,30 @@
 """uvicorn's HTTP protocol with the edges it leaves open closed.
 
-* The head of a request has a size and a time: uvicorn's own grows, and waits, without end.
+* A request's head has a size and a time, its body a time: uvicorn waits for them without end.
+* Connections have a number. One too many takes the place of the one that has waited longest for a
+  request, so that whoever opens many and says nothing keeps nobody out.
 * What is no HTTP gets the API's error shape, as everything else does.
 """
 
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 
-from starlette.types import Scope
-
-from flowmaestro.api.errors import ApiError
-from flowmaestro.api.responses import REQUEST_ID_KEY, failure
+from flowmaestro.api.errors import ApiError, unavailable
 from flowmaestro.api.stream.protocol import StreamingHttpProtocol
-from flowmaestro.storage import IdGenerator
-
-MAX_HEAD_BYTES = 64 * 1024
-"""The longest request line and headers together."""
-MAX_HEADERS = 200
-HEAD_TIMEOUT_SECONDS = 30.0
-"""How long a connection may take to send a request's head."""
+from flowmaestro.main.http_limits import (
+    LINGER_SECONDS,
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    MAX_URL_BYTES,
+    MIN_BODY_BYTES_PER_SECOND,
+    ConnectionLimits,
+    bad_request,
+    last_response,
+    too_large,
+    too_slow,
+)
 
 
 class HeadTooLarge(Exception):
@@ -27,72 +32,195 @@ class HeadTooLarge(Exception):
 
 
 class HttpProtocol(StreamingHttpProtocol):
-    """One connection. uvicorn makes one for each; it is a parser's callbacks and their state."""
+    """One connection. uvicorn makes one for each; it is a parser's callbacks and their state.
 
+    Use :func:`http_protocol`, which gives a server's connections what they share.
+    """
+
+    limits = ConnectionLimits()
+    waiting: dict[HttpProtocol, None]
+    """The connections on which no request is being answered, the longest first."""
+
+    _resumed = False
+    _heard = False
+    _unheard_bytes = 0
+    _too_large: HTTPStatus | None = None
     _head_bytes = 0
+    _url_bytes = 0
+    _head_began = False
     _head_timer: asyncio.TimerHandle | None = None
+    _body_pending = False
+    _body_bytes = 0
+    _body_began = 0.0
+    _body_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self._give_up)
+        self._start_head_timer()
+        limit = self.limits.max_connections
+        over = limit is not None and len(self.connections) > limit and not self._resumed
+        if over and not self._make_room():
+            self._answer(
+                unavailable("The server has as many connections as it can.", retry_after_seconds=1)
+            )
+        else:
+            self.waiting[self] = None
 
     def connection_resumed(self, transport: asyncio.Transport, early: bytes) -> None:
+        self._resumed = True
         super().connection_resumed(transport, early)
         if not early:
             self._stop_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.waiting.pop(self, None)
         self._stop_head_timer()
+        self._stop_body_timer()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = False
+        super().data_received(data)
+        # The parser keeps a header to itself until its line has ended, however long that is.
+        self._unheard_bytes = 0 if self._heard else self._unheard_bytes + len(data)
+        if self._unheard_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._too_large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            self.send_400_response("")
+        # Most bodies come with their heads, and need no timer.
+        if self._body_pending and self._body_timer is None and not self.transport.is_closing():
+            self._body_began = self.loop.time()
+            self._start_body_timer(self.limits.request_timeout_seconds)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = 0
+        self._heard = True
+        self._head_bytes = self._url_bytes = 0
+        self._head_began = True
         if self._head_timer is None:  # a further request on a connection that is kept alive
-            self._head_timer = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self._give_up)
+            self._start_head_timer()
 
     def on_url(self, url: bytes) -> None:
-        self._count(len(url))
+        self._heard = True
+        self._url_bytes += len(url)
+        if self._url_bytes > MAX_URL_BYTES:
+            self._refuse_head(HTTPStatus.REQUEST_URI_TOO_LONG)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value))
+        self._heard = True
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) >= MAX_HEADERS:
+            self._refuse_head(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        self.waiting.pop(self, None)
+        self._head_began = False
         self._stop_head_timer()
+        self._body_pending = True
+        self._body_bytes = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._heard = True
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._body_pending = False
+        self._stop_body_timer()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        if self.cycle.response_complete and self._body_pending:
+            # It was answered before its body was there: nothing can follow on this connection
+            # until the rest has come, and that is worth no more than a moment.
+            self._stop_body_timer()
+            self._start_body_timer(LINGER_SECONDS)
+        elif self.cycle.response_complete:
+            self.waiting[self] = None
 
     def refuse(self, message: str) -> None:
         """Answer what is no request, or too large a one, and close the connection."""
-        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers or ()) > MAX_HEADERS:
-            message = f"The request's head is over {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} headers."
-        scope: Scope = {"type": "http", REQUEST_ID_KEY: IdGenerator().new_id("req")}
-        response = failure(scope, ApiError("validation_error", message, {"field": "request"}))
-        response.headers["X-Request-Id"] = scope[REQUEST_ID_KEY]
-        response.headers["Connection"] = "close"
-        head = [*self.server_state.default_headers, *response.raw_headers]
-        lines = b"".join(name + b": " + value + b"\r\n" for name, value in head)
-        self.transport.write(
-            b"HTTP/1.1 400 Bad Request\r\n" + lines + b"\r\n" + bytes(response.body)
+        self._answer(
+            bad_request(message) if self._too_large is None else too_large(self._too_large)
         )
-        self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: who offers another protocol is answered in this one (RFC 9110 §7.8), and
         uvicorn's advice to install one would be wrong."""
 
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
-            raise HeadTooLarge  # out through the parser, which has no other way to stop
+    def _answer(self, error: ApiError) -> None:
+        self.transport.write(last_response(error, self.server_state.default_headers))
+        self.transport.close()
+
+    def _make_room(self) -> bool:
+        for oldest in self.waiting:
+            del self.waiting[oldest]
+            oldest.transport.abort()
+            return True
+        return False
+
+    def _refuse_head(self, status: HTTPStatus) -> None:
+        self._too_large = status
+        raise HeadTooLarge  # out through the parser, which has no other way to stop
+
+    def _start_head_timer(self) -> None:
+        self._head_timer = self.loop.call_later(
+            self.limits.request_timeout_seconds, self._give_up_head
+        )
 
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _give_up(self) -> None:
+    def _give_up_head(self) -> None:
         self._head_timer = None
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._head_began and (self.cycle is None or self.cycle.response_complete):
+            self._answer(too_slow("head"))
+        else:  # nothing was asked
             self.transport.close()
+
+    def _start_body_timer(self, seconds: float) -> None:
+        self._body_timer = self.loop.call_later(seconds, self._check_body)
+
+    def _stop_body_timer(self) -> None:
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
+
+    def _check_body(self) -> None:
+        """Close the connection of a body that arrives too slowly, or after its answer."""
+        self._body_timer = None
+        if self.transport.is_closing() or self.cycle is None:
+            return
+        cycle, timeout = self.cycle, self.limits.request_timeout_seconds
+        if cycle.response_complete:
+            self.transport.close()
+            return
+        if self.flow.read_paused:  # we are the slow ones: its time begins anew
+            self._body_began, self._body_bytes = self.loop.time(), 0
+        allowed = timeout + self._body_bytes / MIN_BODY_BYTES_PER_SECOND
+        left = allowed - (self.loop.time() - self._body_began)
+        if left > 0:
+            self._start_body_timer(left)
+            return
+        started = cycle.response_started
+        # Whoever reads it is told that the client has gone, and can answer no more.
+        cycle.disconnected = True
+        cycle.message_event.set()
+        if started:
+            self.transport.close()
+        else:
+            self._answer(too_slow("body"))
+
+
+def http_protocol(limits: ConnectionLimits) -> type[HttpProtocol]:
+    """Return the protocol of one server's connections, for uvicorn's ``http=``."""
+    return type("HttpProtocol", (HttpProtocol,), {"limits": limits, "waiting": {}})

@@ -11,32 +11,39 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from flowmaestro.api.credentials import BLOT, blotted
 from flowmaestro.engine.log_context import ContextFilter
+from flowmaestro.engine.redaction import spellings
 from flowmaestro.events import format_timestamp
 
 _PLAIN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """What every record has; the rest came with ``extra=``."""
-# A key in a path or a message is somebody's mistake, but the log must not keep it.
-_CREDENTIAL = re.compile(
-    r"(fm_(?:live|test)_)[0-9A-Za-z]{6,}|(fm_ticket_)[\w.-]{6,}|((?:[?&]|\b)ticket=)[^&\s\"']+"
-)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_REDACTED = "***"
-"""As in events."""
+_IN_TRACEBACK = "  | "
+"""Begins each line of a traceback: what an exception says could begin one like a record."""
 
 
 class Redactor:
     """Replaces credentials, and the operator's secrets, in a line of text."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        found = sorted({text for text in secrets if text}, key=len)
-        pattern = "|".join(re.escape(text) for text in reversed(found))
+        pattern = "|".join(re.escape(text) for text in spellings(secrets))
         self._secrets = re.compile(pattern) if pattern else None
 
     def __call__(self, text: str) -> str:
         if self._secrets is not None:
-            text = self._secrets.sub(_REDACTED, text)
-        return _CREDENTIAL.sub(lambda match: f"{match[1] or match[2] or match[3]}{_REDACTED}", text)
+            text = self._secrets.sub(BLOT, text)
+        return blotted(text)
+
+    def value(self, value: Any) -> Any:
+        """Return *value* with nothing secret in any text inside."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, dict):
+            return {self(str(name)): self.value(item) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(item) for item in value]
+        return value
 
 
 class TextFormatter(logging.Formatter):
@@ -48,12 +55,16 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
-        # One record is one line, or a client could write lines of its own into the log.
-        message = _CONTROL.sub(lambda match: ascii(match[0])[1:-1], record.getMessage() + fields)
+        message = self._one_line(self._redact(record.getMessage() + fields))
         line = f"{_timestamp(record)} {record.levelname:<7} {record.name} {message}"
-        if record.exc_info and record.exc_info[0] is not None:
-            line += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
-        return self._redact(line)
+        for told in self._redact(_traceback(record)).split("\n") if record.exc_info else ():
+            line += f"\n{_IN_TRACEBACK}{self._one_line(told)}"
+        return line
+
+    @staticmethod
+    def _one_line(text: str) -> str:
+        # One record is one line, or a client could write lines of its own into the log.
+        return _CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 class JsonFormatter(logging.Formatter):
@@ -71,16 +82,10 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             **_fields(record),
         }
-        if record.exc_info and record.exc_info[0] is not None:
-            body["exception"] = "".join(traceback.format_exception(*record.exc_info)).rstrip()
+        if record.exc_info and (told := _traceback(record)):
+            body["exception"] = told
         # Before they are JSON: its escapes would hide a secret that holds a quote.
-        return json.dumps(
-            {
-                name: self._redact(value) if isinstance(value, str) else value
-                for name, value in body.items()
-            },
-            default=lambda value: self._redact(str(value)),
-        )
+        return json.dumps(self._redact.value(body), default=lambda value: self._redact(str(value)))
 
 
 def configure_logging(
@@ -118,6 +123,12 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
         for name, value in vars(record).items()
         if name not in _PLAIN_FIELDS and value is not None
     }
+
+
+def _traceback(record: logging.LogRecord) -> str:
+    if not record.exc_info or record.exc_info[0] is None:
+        return ""
+    return "".join(traceback.format_exception(*record.exc_info)).rstrip()
 
 
 def _timestamp(record: logging.LogRecord) -> str:

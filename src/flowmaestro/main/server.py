@@ -29,8 +29,12 @@ from types import FrameType
 import uvicorn
 
 from flowmaestro.main.composition import Running, running
-from flowmaestro.main.descriptors import raise_descriptor_limit, room_for_streams
-from flowmaestro.main.http_protocol import HttpProtocol
+from flowmaestro.main.descriptors import (
+    raise_descriptor_limit,
+    room_for_connections,
+    room_for_streams,
+)
+from flowmaestro.main.http_protocol import http_protocol
 from flowmaestro.main.logs import configure_logging
 from flowmaestro.main.settings import InvalidSettings, Settings
 from flowmaestro.storage import StorageError
@@ -58,7 +62,7 @@ def serve(settings: Settings) -> int:
     configure_logging(
         level=settings.log_level,
         log_format=settings.log_format,
-        secrets=[value.get_secret_value() for value in settings.secrets.values()],
+        secrets=settings.secret_values(),
     )
     try:
         listener = listen(settings.host, settings.port, settings.stalled_reader_seconds)
@@ -83,9 +87,14 @@ def serve(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> int:
-    room = room_for_streams(raise_descriptor_limit())
+    descriptors = raise_descriptor_limit()
+    room = room_for_streams(descriptors)
     wanted = settings.max_streams
-    async with running(settings.model_copy(update={"max_streams": wanted or room})) as parts:
+    limits = {
+        "max_streams": wanted or room,
+        "max_connections": settings.max_connections or room_for_connections(descriptors),
+    }
+    async with running(settings.model_copy(update=limits)) as parts:
         if room is not None:
             logger.info("the limit of open files has room for %d streams", room)
             if wanted is not None and wanted > room:
@@ -148,7 +157,7 @@ def uvicorn_config(parts: Running) -> uvicorn.Config:
     return uvicorn.Config(
         parts.app,
         interface="asgi3",
-        http=HttpProtocol,
+        http=http_protocol(parts.connection_limits),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -28,6 +29,11 @@ MIN_SECRET_LENGTH = 8
 
 _SECRET_FIELDS = frozenset({"secrets", "providers", "openai_api_key"})
 """Settings whose value is never repeated in an error."""
+# The serialisation of an origin (WHATWG HTML §7.1.1): compared as it is, so what is spelled in
+# another way would never match.
+_ORIGIN = re.compile(
+    r"(?!http://[^/]*:80$|https://[^/]*:443$)[a-z][a-z0-9+.-]*://[a-z0-9.\-_\[\]:]+", re.ASCII
+)
 _TOO_SHORT = (
     f"a secret must have at least {MIN_SECRET_LENGTH} characters, "
     "since it is redacted wherever it appears"
@@ -83,6 +89,11 @@ class Settings(BaseSettings):
     docs_enabled: bool = True
     web_enabled: bool = True
     max_body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
+    request_timeout_seconds: float = Field(default=30.0, gt=0, le=3600)
+    """How long a request's head may take to arrive, and its body when it comes in a trickle."""
+    max_connections: int | None = Field(default=None, ge=1)
+    """The most connections that may be open, streams among them; ``None``: as many as the file
+    descriptors allow."""
 
     heartbeat_seconds: float = Field(default=15.0, gt=0, le=3600)
     stalled_reader_seconds: float = Field(default=60.0, gt=0, le=3600)
@@ -162,8 +173,12 @@ class Settings(BaseSettings):
     @classmethod
     def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:
-            if origin != "*" and ("://" not in origin or origin.count("/") != 2):
-                raise ValueError(f"{origin!r} is no origin such as https://app.example.com, or *")
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is no origin as a browser sends it, such as "
+                    "https://app.example.com: lower case, no path, no port that is the scheme's "
+                    "own; or * for any"
+                )
         return value
 
     @field_validator("http_allowed_networks")
@@ -171,6 +186,13 @@ class Settings(BaseSettings):
     def _check_networks(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         AllowedNetworks.parse(value or ())
         return value
+
+    def secret_values(self) -> list[str]:
+        """Return all that no log line may hold: the secrets, and the providers' keys, but for
+        those that are none (a local provider takes any word) and would stand in ordinary texts."""
+        keys = (found.api_key for found in self.providers.values() if found.api_key is not None)
+        values = [value.get_secret_value() for value in (*self.secrets.values(), *keys)]
+        return [value for value in values if len(value) >= MIN_SECRET_LENGTH]
 
     @model_validator(mode="after")
     def _one_default_provider(self) -> Self:

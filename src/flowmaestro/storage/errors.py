@@ -155,12 +155,10 @@ class LogEnded(Conflict):
 
 
 class WorkflowExists(Conflict):
-    """The id is in use, or belongs to another workspace. Which one it is nobody is told."""
-
     def __init__(self, workflow_id: str) -> None:
         super().__init__(
             f"The workflow id {workflow_id!r} is already taken: choose another, or replace the "
-            "workflow if it is yours."
+            "workflow."
         )
         self.workflow_id = workflow_id
 

@@ -263,10 +263,12 @@ def _unfinished(connection: sa.Connection, *, after: str | None, limit: int) -> 
 
 
 def _definitions(connection: sa.Connection, *, execution_id: str) -> dict[str, WorkflowVersion]:
-    pinned = _get(connection, execution_id=execution_id, workspace=None).definitions
+    execution = _get(connection, execution_id=execution_id, workspace=None)
+    pinned = execution.definitions
     version = workflow_versions.c
     query = sa.select(version.workflow_id, version.version, version.document).where(
-        sa.tuple_(version.workflow_id, version.version).in_(list(pinned.items()))
+        version.workspace == execution.workspace,
+        sa.tuple_(version.workflow_id, version.version).in_(list(pinned.items())),
     )
     found = {row.workflow_id: WorkflowVersion(*row) for row in connection.execute(query)}
     for workflow_id, number in pinned.items():

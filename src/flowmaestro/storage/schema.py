@@ -122,18 +122,20 @@ workflows = sa.Table(
     sa.Column("created_at", Milliseconds, nullable=False),
     sa.Column("updated_at", Milliseconds, nullable=False),
     sa.Column("deleted_at", Milliseconds),
-    sa.UniqueConstraint("id"),
+    sa.UniqueConstraint("workspace", "id"),
     sa.Index(None, "workspace", "position"),
 )
 
 workflow_versions = sa.Table(
     "workflow_versions",
     metadata,
-    sa.Column("workflow_id", sa.Text, sa.ForeignKey(workflows.c.id), primary_key=True),
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("workflow_id", sa.Text, primary_key=True),
     sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("created_at", Milliseconds, nullable=False),
     sa.Column("input_schema", _Json),
     sa.Column("document", _Json, nullable=False),
+    sa.ForeignKeyConstraint(["workspace", "workflow_id"], [workflows.c.workspace, workflows.c.id]),
 )
 
 idempotency_keys = sa.Table(

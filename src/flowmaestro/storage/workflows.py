@@ -21,8 +21,8 @@ from flowmaestro.storage.sqlite.writer import Writer
 class Workflows:
     """The workflows of every workspace. Made by :class:`~flowmaestro.storage.Storage`.
 
-    An id belongs to the workspace that used it first, for good: no other one can take it, and
-    there a workflow that was deleted comes back under it, as its next version.
+    Each workspace has ids of its own: what another one calls its workflows it neither sees nor is
+    hindered by. A workflow that was deleted comes back under its id, as its next version.
     """
 
     def __init__(
@@ -136,20 +136,23 @@ class Workflows:
         """Return the ids of a workspace's workflows."""
         return await self._readers.read(partial(_ids, workspace=workspace))
 
-    async def version(self, workflow_id: str, version: int) -> WorkflowVersion:
+    async def version(self, workspace: str, workflow_id: str, version: int) -> WorkflowVersion:
         """Return one version, also of a deleted workflow.
 
         Raises:
-            UnknownWorkflow: there is no such version.
+            UnknownWorkflow: there is no such version in this workspace.
         """
-        return await self._readers.read(partial(_version, workflow_id=workflow_id, version=version))
+        return await self._readers.read(
+            partial(_version, workspace=workspace, workflow_id=workflow_id, version=version)
+        )
 
 
 _NEWEST_VERSIONS = sa.select(
     workflows, workflow_versions.c.document, workflow_versions.c.input_schema
 ).join(
     workflow_versions,
-    (workflow_versions.c.workflow_id == workflows.c.id)
+    (workflow_versions.c.workspace == workflows.c.workspace)
+    & (workflow_versions.c.workflow_id == workflows.c.id)
     & (workflow_versions.c.version == workflows.c.version),
 )
 
@@ -202,7 +205,7 @@ def _create(
         )
     except sa.exc.IntegrityError as error:
         raise WorkflowExists(workflow_id) from error
-    _insert_version(connection, workflow_id, 1, document, input_schema, now)
+    _insert_version(connection, workspace, workflow_id, 1, document, input_schema, now)
     return _get(connection, workspace=workspace, workflow_id=workflow_id)
 
 
@@ -219,15 +222,16 @@ def _replace(
     version = _newest_version(connection, workspace=workspace, workflow_id=workflow_id) + 1
     connection.execute(
         sa.update(workflows)
-        .where(workflows.c.id == workflow_id)
+        .where(_belongs(workspace, workflow_id))
         .values(name=name, version=version, updated_at=now, deleted_at=None)
     )
-    _insert_version(connection, workflow_id, version, document, input_schema, now)
+    _insert_version(connection, workspace, workflow_id, version, document, input_schema, now)
     return _get(connection, workspace=workspace, workflow_id=workflow_id)
 
 
 def _insert_version(
     connection: sa.Connection,
+    workspace: str,
     workflow_id: str,
     version: int,
     document: dict[str, Any],
@@ -236,6 +240,7 @@ def _insert_version(
 ) -> None:
     connection.execute(
         sa.insert(workflow_versions).values(
+            workspace=workspace,
             workflow_id=workflow_id,
             version=version,
             document=document,
@@ -276,11 +281,15 @@ def _ids(connection: sa.Connection, *, workspace: str) -> frozenset[str]:
     )
 
 
-def _version(connection: sa.Connection, *, workflow_id: str, version: int) -> WorkflowVersion:
+def _version(
+    connection: sa.Connection, *, workspace: str, workflow_id: str, version: int
+) -> WorkflowVersion:
     column = workflow_versions.c
     row = connection.execute(
         sa.select(column.workflow_id, column.version, column.document).where(
-            column.workflow_id == workflow_id, column.version == version
+            column.workspace == workspace,
+            column.workflow_id == workflow_id,
+            column.version == version,
         )
     ).one_or_none()
     if row is None:

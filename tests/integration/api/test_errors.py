@@ -269,21 +269,22 @@ async def test_a_request_id_that_is_not_well_formed_is_replaced(
 
 
 async def test_what_is_no_http_gets_the_error_shape_too(server: LiveServer) -> None:
-    for request in (
-        b"nonsense\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX-Bad\x00: 1\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n",
-        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(500)) + b"\r\n",
+    smuggling = b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for status, request in (
+        (400, b"nonsense\r\n\r\n"),
+        (400, b"GET / HTTP/9.9\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\r\nHost: x\r\nX-Bad\x00: 1\r\n\r\n"),
+        (400, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n"),
+        (400, b"POST / HTTP/1.1\r\nHost: x\r\n" + smuggling),
+        (431, b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n"),
+        (414, b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
+        (431, b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(500)) + b"\r\n"),
     ):
         reader, writer = await asyncio.open_connection(*server.base_url[7:].split(":"))
         writer.write(request)
         answer = await reader.read()
         head, _, body = answer.partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 400 "), (request[:60], answer[:200])
+        assert head.startswith(b"HTTP/1.1 %d " % status), (request[:60], answer[:200])
         assert b"x-request-id: req_" in head.lower()
         assert json.loads(body)["error"]["code"] == "validation_error"
         writer.close()
@@ -312,3 +313,42 @@ async def test_an_offer_to_speak_another_protocol_is_ignored(
         assert (await client.get("/v1/executions", headers=headers)).status_code == 200
     assert "pgrade" not in caplog.text
     assert "pip install" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field", "says"),
+    [
+        ("GET", "/v1/workflows?pages=2", "pages", "there are page, per_page."),
+        ("GET", "/v1/executions?workflowId=w", "workflowId", "there are page, per_page, status, "),
+        ("GET", "/v1/executions?Status=failed", "Status", "no query parameter 'Status'"),
+        ("GET", "/v1/executions?page=1&page=2", "page", "more than once"),
+        ("GET", "/v1/workflows/w?version=2", "version", "it takes none."),
+        ("POST", "/v1/workflows?dry_run=true", "dry_run", "it takes none."),
+        ("POST", "/v1/workflows/w/execute?wait=1", "wait", "it takes none."),
+        ("GET", "/v1/executions/e/events?last_event=5", "last_event", "last_event_id"),
+        ("GET", "/v1/executions/e/events?last_event_id=5&last_event_id=6", "last_event_id", "once"),
+        ("HEAD", "/v1/workflows?pages=2", "", ""),
+    ],
+)
+async def test_a_query_parameter_that_there_is_not_is_named(
+    client: httpx2.AsyncClient, method: str, path: str, field: str, says: str
+) -> None:
+    response = await client.request(method, path)
+    if method == "HEAD":
+        assert response.status_code == 400
+        return
+    error = assert_error(response, "validation_error")
+    assert error["details"]["field"] == f"query.{field}"
+    assert says in error["message"]
+
+
+async def test_a_list_of_names_may_be_given_in_parts(client: httpx2.AsyncClient) -> None:
+    path = "/v1/executions/exec_unknown/events?types=node:started&types=node:failed"
+    assert_error(await client.get(path), "resource_not_found")
+
+
+async def test_who_asks_how_the_server_is_may_add_to_the_address(
+    client: httpx2.AsyncClient,
+) -> None:
+    for path in ("/healthz?probe=1", "/readyz?a=b&a=c", "/metrics?x", "/openapi.json?v=2"):
+        assert (await client.get(path)).status_code == 200

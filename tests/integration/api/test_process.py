@@ -80,7 +80,7 @@ async def test_the_log_has_every_request_and_no_key_or_ticket(tmp_path: Path) ->
             assert hidden not in server.log
         lines = [json.loads(line) for line in server.log.splitlines()]
         requests = [line for line in lines if line["logger"] == "flowmaestro.access"]
-        assert [line["status"] for line in requests] == [200, 404, 401, 404, 401]
+        assert [line["status"] for line in requests] == [400, 404, 401, 404, 401]
         assert requests[0]["request_id"] == "seen"
         assert requests[0]["path"] == "/v1/workflows"
         assert requests[0]["key_id"].startswith("key_")

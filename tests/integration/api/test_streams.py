@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from flowmaestro.main import http_protocol
 from tests.support.api import create, execute, waiting
 from tests.support.raw_http import RawResponse, head_of, open_connection, request, responses
 from tests.support.server import LiveServer, create_key, live_server
@@ -193,22 +192,20 @@ async def test_a_web_page_may_read_a_stream(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /api/v1/exec"])
-async def test_a_client_that_says_nothing_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
-) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_SECONDS", 0.1)
-    async with live_server(tmp_path) as server:
+async def test_a_client_that_says_nothing_is_not_waited_for(tmp_path: Path, said: bytes) -> None:
+    async with live_server(tmp_path, request_timeout_seconds=0.1) as server:
         connection = await open_connection(port_of(server))
         connection.write(said)
-        assert await connection.read(1) == b""
+        answer = await connection.read(100)
+        assert answer.startswith(b"HTTP/1.1 408 ") if said else answer == b""
         await connection.close()
 
 
 async def test_a_connection_that_waits_for_its_next_request_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_SECONDS", 0.1)
-    async with live_server(tmp_path) as server, server.client() as client:
+    settings = {"request_timeout_seconds": 0.1}
+    async with live_server(tmp_path, **settings) as server, server.client() as client:
         execution_id = await execute(client, await create(client, waiting(1)))
         ask = head_of(
             f"/api/v1/executions/{execution_id}/events", headers={"X-API-Key": server.key}

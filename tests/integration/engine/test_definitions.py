@@ -55,5 +55,5 @@ async def test_a_large_graph_is_made_once_for_all_who_ask_for_it(storage: Storag
     document = {"name": "n", "nodes": many(LARGE_NODES + 1), "edges": []}
     await storage.workflows.create("ws", document, name="n", id="mine")
     definitions = Definitions(storage.workflows)
-    loaded = await asyncio.gather(*(definitions.load({"mine": 1}) for _ in range(5)))
+    loaded = await asyncio.gather(*(definitions.load("ws", {"mine": 1}) for _ in range(5)))
     assert len({id(graphs["mine"]) for graphs in loaded}) == 1

@@ -26,10 +26,10 @@ async def test_replacing_adds_a_version_and_keeps_the_old_one(storage: Storage) 
     second = await storage.workflows.replace("ws", "mine", {"v": 2}, name="two")
     assert (second.version, second.name, second.document) == (2, "two", {"v": 2})
     assert second.created_at == first.created_at <= second.updated_at
-    assert await storage.workflows.version("mine", 1) == WorkflowVersion("mine", 1, {"v": 1})
-    assert await storage.workflows.version("mine", 2) == WorkflowVersion("mine", 2, {"v": 2})
+    assert await storage.workflows.version("ws", "mine", 1) == WorkflowVersion("mine", 1, {"v": 1})
+    assert await storage.workflows.version("ws", "mine", 2) == WorkflowVersion("mine", 2, {"v": 2})
     with pytest.raises(UnknownWorkflow):
-        await storage.workflows.version("mine", 3)
+        await storage.workflows.version("ws", "mine", 3)
 
 
 async def test_concurrent_replacements_each_get_a_version(storage: Storage) -> None:
@@ -40,17 +40,24 @@ async def test_concurrent_replacements_each_get_a_version(storage: Storage) -> N
     assert sorted(workflow.version for workflow in workflows) == list(range(2, 12))
 
 
-async def test_an_id_belongs_to_the_workspace_that_used_it_first(storage: Storage) -> None:
-    await storage.workflows.create("ws", {}, name="one", id="mine")
-    with pytest.raises(WorkflowExists, match="mine"):
-        await storage.workflows.create("ws", {}, name="one", id="mine")
-    with pytest.raises(WorkflowExists):
-        await storage.workflows.create("another", {}, name="one", id="mine")
-    await storage.workflows.delete("ws", "mine")
-    with pytest.raises(WorkflowExists):
-        await storage.workflows.create("another", {}, name="one", id="mine")
+async def test_an_id_is_the_workspace_s_own(storage: Storage) -> None:
+    ours = await storage.workflows.create("ours", {"of": "ours"}, name="one", id="same")
+    with pytest.raises(WorkflowExists, match="same"):
+        await storage.workflows.create("ours", {}, name="one", id="same")
     with pytest.raises(UnknownWorkflow):
-        await storage.workflows.replace("another", "mine", {}, name="one")
+        await storage.workflows.replace("theirs", "same", {}, name="one")
+    theirs = await storage.workflows.create("theirs", {"of": "theirs"}, name="two", id="same")
+    assert theirs.version == 1
+    theirs = await storage.workflows.replace("theirs", "same", {"of": "theirs, 2"}, name="three")
+    assert (theirs.version, theirs.document) == (2, {"of": "theirs, 2"})
+    assert await storage.workflows.get("ours", "same") == ours
+    assert (await storage.workflows.version("theirs", "same", 1)).document == {"of": "theirs"}
+    with pytest.raises(UnknownWorkflow):
+        await storage.workflows.version("ours", "same", 2)
+    await storage.workflows.delete("theirs", "same")
+    assert await storage.workflows.get("ours", "same") == ours
+    with pytest.raises(UnknownWorkflow):
+        await storage.workflows.get("theirs", "same")
 
 
 @pytest.mark.parametrize("by_creating", [True, False])
@@ -67,7 +74,7 @@ async def test_a_deleted_workflow_comes_back_as_its_next_version(
     assert (back.version, back.name, back.document) == (2, "two", {"v": 2})
     assert await storage.workflows.get("ws", "mine") == back
     assert await storage.workflows.ids("ws") == {"mine"}
-    assert (await storage.workflows.version("mine", 1)).document == {"v": 1}
+    assert (await storage.workflows.version("ws", "mine", 1)).document == {"v": 1}
     with pytest.raises(WorkflowExists):
         await storage.workflows.create("ws", {}, name="one", id="mine")
 
@@ -95,7 +102,7 @@ async def test_a_deleted_workflow_is_gone_but_its_versions_stay(storage: Storage
         with pytest.raises(UnknownWorkflow):
             await call
     assert (await storage.workflows.list("ws")).total_count == 0
-    assert (await storage.workflows.version("mine", 1)).document == {"v": 1}
+    assert (await storage.workflows.version("ws", "mine", 1)).document == {"v": 1}
 
 
 async def test_another_workspaces_workflow_is_unknown(storage: Storage) -> None:

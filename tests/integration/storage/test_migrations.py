@@ -10,11 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
 
-from flowmaestro.storage import Storage
+from flowmaestro.storage import Storage, UnknownWorkflow
 from flowmaestro.storage.migrations import REVISIONS
 from flowmaestro.storage.migrations.upgrade import config
 from tests.support.storage import create_execution, note
@@ -80,6 +81,34 @@ async def test_what_the_first_revision_holds_is_kept(tmp_path: Path) -> None:
             None,
         )
         assert len(await storage.log.append("exec_old", [note("exec_old")])) == 1
+
+
+async def test_workflows_and_versions_of_the_first_schema_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        command.upgrade(config(connection), "0001")
+        for number, workspace in enumerate(("ours", "theirs")):
+            connection.exec_driver_sql(
+                "INSERT INTO workflows VALUES (?, ?, ?, 'W', 2, 1, 2, NULL)",
+                (number + 7, f"wf_{workspace}", workspace),
+            )
+            for version in (1, 2):
+                connection.exec_driver_sql(
+                    "INSERT INTO workflow_versions VALUES (?, ?, 1, NULL, ?)",
+                    (f"wf_{workspace}", version, f'{{"of": "{workspace} {version}"}}'),
+                )
+    engine.dispose()
+    async with await Storage.open(str(path)) as storage:
+        for workspace in ("ours", "theirs"):
+            workflow = await storage.workflows.get(workspace, f"wf_{workspace}")
+            assert (workflow.version, workflow.document) == (2, {"of": f"{workspace} 2"})
+            first = await storage.workflows.version(workspace, f"wf_{workspace}", 1)
+            assert first.document == {"of": f"{workspace} 1"}
+            assert (await storage.workflows.list(workspace)).total_count == 1
+        with pytest.raises(UnknownWorkflow):
+            await storage.workflows.version("ours", "wf_theirs", 1)
+        await storage.workflows.create("ours", {}, name="same", id="wf_theirs")
 
 
 def test_every_revision_is_known_in_order() -> None:

@@ -49,7 +49,7 @@ async def use_everything(storage: Storage) -> None:
     await storage.workflows.list("ws")
     await storage.workflows.ids("ws")
     await storage.workflows.require_replaceable("ws", "wf_1")
-    await storage.workflows.version("wf_1", 1)
+    await storage.workflows.version("ws", "wf_1", 1)
     idempotency = Idempotency("key", "one")
     log = (await create_execution(storage, idempotency=idempotency)).id
     await storage.executions.create(new_execution(storage, idempotency=idempotency))

@@ -93,3 +93,32 @@ def test_an_empty_secret_is_none() -> None:
 
 def test_the_longest_of_overlapping_secrets_goes_whole() -> None:
     assert Redactor(["pass", "password"])("my password") == "my ***"
+
+
+FORGED = "2030-01-01T00:00:00.000Z INFO    flowmaestro.access request status=200"
+
+
+def test_no_exception_writes_a_record_of_its_own() -> None:
+    try:
+        raise ValueError(f"no such name\n{FORGED}\x1b[2J")
+    except ValueError:
+        failed = record("failed", exc_info=sys.exc_info())
+    first, *rest = TextFormatter(Redactor()).format(failed).split("\n")
+    assert first.endswith("failed")
+    assert any(FORGED in line for line in rest)
+    assert all(line.startswith("  | ") for line in rest)
+    assert not any("\x1b" in line for line in rest)
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_a_secret_is_found_however_it_is_written(
+    formatter: type[JsonFormatter] | type[TextFormatter],
+) -> None:
+    secret = 'one\ntwo "three" é'
+    nested = {"a": [secret, {secret: secret}]}
+    line = formatter(Redactor([secret])).format(
+        record("%s %r %s", secret, secret, json.dumps(secret), nested=nested)
+    )
+    assert "three" not in line
+    assert "two" not in line
+    assert line.count("***") == 6

@@ -147,3 +147,33 @@ def test_a_provider_named_openai_wins_over_the_variables(monkeypatch: pytest.Mon
     provider = Settings(providers=given).providers["openai"]
     assert provider.base_url == "http://127.0.0.1:1/v1"
     assert provider.api_key is None
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("app.example.com", "https://App.example.com", "https://app.example.com/", "null"),
+        *("https://*.example.com", "https://app.example.com:443", "http://app.example.com:80"),
+        *("https://a.example?x", "https://user@a.example", "https:// a.example", "https://"),
+    ],
+)
+def test_an_origin_that_no_browser_sends_is_refused(
+    monkeypatch: pytest.MonkeyPatch, origin: str
+) -> None:
+    monkeypatch.setenv("FLOWMAESTRO_CORS_ORIGINS", f'["{origin}"]')
+    with pytest.raises(InvalidSettings, match=r"FLOWMAESTRO_CORS_ORIGINS.*as a browser sends it"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("https://app.example.com", "http://localhost:3000", "http://[::1]:8080", "*"),
+        *("https://app.example.com:80", "chrome-extension://abcdefgh"),
+    ],
+)
+def test_an_origin_as_a_browser_sends_it_is_taken(
+    monkeypatch: pytest.MonkeyPatch, origin: str
+) -> None:
+    monkeypatch.setenv("FLOWMAESTRO_CORS_ORIGINS", origin)
+    assert load_settings().cors_origins == (origin,)

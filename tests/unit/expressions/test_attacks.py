@@ -85,6 +85,84 @@ def test_there_is_no_way_out_to_python(expression: str) -> None:
         evaluate(expression, {"obj": {"a": 1}})
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ ''['\\x5f\\x5fclass\\x5f\\x5f'] }}",
+        "{{ ''['__cla' ~ 'ss__'] }}",
+        "{{ ''['_' * 2 ~ 'class' ~ '_' * 2] }}",
+        "{{ ()|attr('\\x5f\\x5fbase\\x5f\\x5f') }}",
+        "{{ obj|attr(['__', 'init', '__']|join) }}",
+        "{{ obj['__init__']['__globals__']['__builtins__']['eval']('1') }}",
+        "{{ obj.keys.__self__ }}",
+        "{{ obj.items()|map('__class__') }}",
+        "{{ [obj]|map('__import__')|list }}",
+        "{{ [1]|map('eval')|list }}",
+        "{{ [1]|select('__class__')|list }}",
+        "{{ [obj]|rejectattr('__class__', '__eq__')|list }}",
+        "{{ cycler.__init__.__globals__.os.popen('id').read() }}",
+        "{{ self.__init__.__globals__.__builtins__.__import__('os').popen('id').read() }}",
+        "{{ request.application.__globals__.__builtins__.__import__('os') }}",
+        "{{ get_flashed_messages.__globals__.current_app.config }}",
+        "{{ url_for.__globals__ }}",
+        "{{ config.__class__.from_envvar('PATH') }}",
+        "{{ g.pop.__globals__ }}",
+        "{{ environ }}",
+        "{{ os.environ }}",
+        "{{ inputs.__class__ }}",
+        "{{ nodes.__class__ }}",
+        "{{ secrets.__class__ }}",
+        "{{ secrets.__dict__ }}",
+        "{{ dict.mro() }}",
+        "{{ eval('1') }}",
+        "{{ exec('1') }}",
+        "{{ globals() }}",
+        "{{ locals() }}",
+        "{{ vars() }}",
+        "{{ dir() }}",
+        "{{ getattr(1, 'real') }}",
+        "{{ type(1) }}",
+        "{{ lambda: 1 }}",
+        "{{ [x for x in (1).__class__.__mro__] }}",
+        "{{ (x := 1) }}",
+        "{{ f'{obj}' }}",
+        "{{ obj.x = 1 }}",
+        "{{ await obj }}",
+        "{{ _self.env.registerUndefinedFilterCallback('exec') }}",
+        "{{ constructor.constructor('return process')() }}",
+        "{{ obj.constructor }}",
+        "{{ obj.__proto__ }}",
+        "{{ T(java.lang.Runtime).getRuntime().exec('id') }}",
+        "{% import os %}",
+        "{% for x in [1] %}{{ x }}{% endfor %}",
+        "{% set x = 1 %}",
+        "{% include '/etc/passwd' %}",
+        "{% extends '/etc/passwd' %}",
+        "{% debug %}",
+        "{% raw %}{{ 1 }}{% endraw %}",
+        "{{ '{{ 1 }}' }",
+        "{{ 1",
+    ],
+)
+def test_what_breaks_out_of_other_template_engines_does_not_here(template: str) -> None:
+    names = {"obj": {"a": 1}, "inputs": {}, "nodes": {}, "secrets": {"TOKEN": "hidden-value"}}
+    with pytest.raises((ExpressionError, TemplateSyntaxError)) as refused:
+        compile_template(template).render(names)
+    assert "hidden-value" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["${7*7}", "#{7*7}", "<%= 7*7 %>", "@(7*7)", "*{7*7}", "[[7*7]]", "$(id)", "`id`"]
+)
+def test_what_is_code_to_others_is_text_here(text: str) -> None:
+    assert compile_template(text).render({}) == text
+
+
+def test_what_a_template_makes_is_not_a_template() -> None:
+    names = {"name": "{{ secrets.TOKEN }}", "secrets": {"TOKEN": "hidden-value"}}
+    assert compile_template("Hello, {{ name }}!").render(names) == "Hello, {{ secrets.TOKEN }}!"
+
+
 def test_data_may_be_called_like_an_attribute() -> None:
     names = {"obj": {"__class__": "data", "items": 1}}
 

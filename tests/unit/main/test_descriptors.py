@@ -5,7 +5,11 @@ import sys
 
 import pytest
 
-from flowmaestro.main.descriptors import RESERVED, room_for_streams
+from flowmaestro.main.descriptors import (
+    RESERVED,
+    room_for_connections,
+    room_for_streams,
+)
 
 RAISE = """
 import resource
@@ -24,9 +28,15 @@ def test_the_limit_is_raised_as_far_as_it_may_be() -> None:
 
 
 @pytest.mark.parametrize(
-    ("descriptors", "streams"), [(1024, 1024 - RESERVED), (256, 128), (None, None)]
+    ("descriptors", "streams", "connections"),
+    [
+        (1024, 1024 - RESERVED, 1024 - RESERVED // 2),
+        (256, 128, 192),
+        (None, None, None),
+    ],
 )
 def test_some_descriptors_are_kept_for_other_things(
-    descriptors: int | None, streams: int | None
+    descriptors: int | None, streams: int | None, connections: int | None
 ) -> None:
     assert room_for_streams(descriptors) == streams
+    assert room_for_connections(descriptors) == connections

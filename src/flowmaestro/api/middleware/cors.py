@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowmaestro.api.errors import ApiError
 from flowmaestro.api.responses import failure
@@ -62,6 +62,12 @@ class CorsMiddleware(CORSMiddleware):
                 await response(scope, receive, send)
                 return
         await super().__call__(scope, receive, send)
+
+    async def send(self, message: Message, send: Send, request_headers: Headers) -> None:
+        """Add the headers to a response, if a page of that origin may read it."""
+        origin = request_headers.get("origin")
+        told = origin is None or self.is_allowed_origin(origin)
+        await super().send(message, send, request_headers if told else Headers())
 
     def _refusal(self, scope: Scope, response: Response) -> Response:
         reason = bytes(response.body).decode("ascii")

@@ -11,8 +11,10 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flowmaestro.api.credentials import is_like_credential
 from flowmaestro.api.metrics import RequestMetrics
 from flowmaestro.api.responses import ERROR_KEY, RECORD_KEY, REQUEST_ID_KEY, request_id
+from flowmaestro.api.security_headers import add_security_headers
 from flowmaestro.engine.log_context import reset_log_fields, set_log_fields
 
 RESPONSE_HEADERS_KEY = "flowmaestro.response_headers"
@@ -132,9 +134,9 @@ class RequestMiddleware:
                 record.status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id(scope)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
                 for name, value in scope[RESPONSE_HEADERS_KEY].items():
                     headers.setdefault(name, value)
+                add_security_headers(headers.raw)
             await send(message)
 
         try:
@@ -147,5 +149,6 @@ class RequestMiddleware:
     def _incoming_id(scope: Scope) -> str | None:
         for name, value in scope["headers"]:
             if name == b"x-request-id" and _WELL_FORMED_ID.fullmatch(value):
-                return bytes(value).decode("ascii")
+                incoming = bytes(value).decode("ascii")
+                return None if is_like_credential(incoming) else incoming
         return None

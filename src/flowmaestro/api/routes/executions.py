@@ -15,13 +15,17 @@ from flowmaestro.api.bodies import read_model
 from flowmaestro.api.responses import success
 from flowmaestro.api.routes.parameters import (
     EVENTS_PARAMETERS,
-    ExecutionCanceller,
-    ExecutionReader,
+    Authorized,
     PageNumber,
     PerPage,
     Services,
 )
-from flowmaestro.api.routes.table import Route, json_body
+from flowmaestro.api.routes.table import (
+    Route,
+    json_body,
+    require_known_parameters,
+    required_scopes,
+)
 from flowmaestro.api.schemas import Envelope, ExecutionView, PageEnvelope, Pagination, TicketView
 from flowmaestro.api.services import services_of
 from flowmaestro.api.stream import Asker, stream_events
@@ -47,7 +51,7 @@ class TicketRequest(BaseModel):
 
 async def list_executions(
     request: Request,
-    caller: ExecutionReader,
+    caller: Authorized,
     services: Services,
     workflow_id: Annotated[str | None, Query(description="Only this workflow's.")] = None,
     status: Annotated[Status | None, Query(description="Only those that stand so.")] = None,
@@ -66,7 +70,7 @@ async def list_executions(
 
 
 async def get_execution(
-    request: Request, caller: ExecutionReader, services: Services, execution_id: str
+    request: Request, caller: Authorized, services: Services, execution_id: str
 ) -> Response:
     """One execution as it stands now."""
     execution = await services.storage.executions.get(execution_id, caller.workspace)
@@ -74,7 +78,7 @@ async def get_execution(
 
 
 async def cancel_execution(
-    request: Request, caller: ExecutionCanceller, services: Services, execution_id: str
+    request: Request, caller: Authorized, services: Services, execution_id: str
 ) -> Response:
     """End an execution: what runs is stopped, what waits does not start. A finished execution
     cannot be cancelled."""
@@ -86,7 +90,7 @@ async def cancel_execution(
 
 
 async def create_ticket(
-    request: Request, caller: ExecutionReader, services: Services, execution_id: str
+    request: Request, caller: Authorized, services: Services, execution_id: str
 ) -> Response:
     """A ticket: it opens the execution's events, read-only, in a place that no key should go to,
     such as a web page. It ends with its time or with the key, whichever comes first."""
@@ -101,7 +105,7 @@ async def create_ticket(
         execution_id=execution.id,
         expires_at=expires_at,
     )
-    events_path = request.url.path.removesuffix("/tickets") + "/events"
+    events_path = request.scope["path"].removesuffix("/tickets") + "/events"
     view = TicketView(
         ticket=ticket,
         expires_at=expires_at,
@@ -113,7 +117,8 @@ async def create_ticket(
 async def get_events(request: Request, execution_id: str) -> Response:
     """The execution's events, from the first or from after a cursor on, then live."""
     caller = await authenticate_reader(request, execution_id)
-    caller.require("executions:read")
+    caller.require(*required_scopes(request))
+    require_known_parameters(request)
     services = services_of(request)
     asker = Asker(workspace=caller.workspace, owner=caller.key.id)
     return await stream_events(request, execution_id, asker, services)
@@ -126,6 +131,7 @@ ROUTES = (
         endpoint=list_executions,
         summary="List executions",
         tag="Executions",
+        scopes=("executions:read",),
         model=PageEnvelope[ExecutionView],
         errors=("validation_error",),
     ),
@@ -135,6 +141,7 @@ ROUTES = (
         endpoint=get_execution,
         summary="Get an execution",
         tag="Executions",
+        scopes=("executions:read",),
         model=Envelope[ExecutionView],
         errors=("resource_not_found",),
     ),
@@ -144,6 +151,7 @@ ROUTES = (
         endpoint=cancel_execution,
         summary="Cancel an execution",
         tag="Executions",
+        scopes=("executions:read", "executions:cancel"),
         model=Envelope[ExecutionView],
         errors=("validation_error", "resource_not_found", "payload_too_large"),
         openapi={"requestBody": json_body(CancelRequest, required=False)},
@@ -154,6 +162,7 @@ ROUTES = (
         endpoint=create_ticket,
         summary="Create a ticket for an execution's events",
         tag="Executions",
+        scopes=("executions:read",),
         status=201,
         model=Envelope[TicketView],
         errors=("validation_error", "resource_not_found", "payload_too_large"),
@@ -165,6 +174,7 @@ ROUTES = (
         endpoint=get_events,
         summary="Stream an execution's events",
         tag="Executions",
+        scopes=("executions:read",),
         errors=("validation_error", "resource_not_found", "not_acceptable", "cursor_expired"),
         direct=True,
         openapi={"parameters": EVENTS_PARAMETERS},

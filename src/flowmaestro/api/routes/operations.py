@@ -48,4 +48,6 @@ async def docs(request: Request) -> Response:
 
 async def switched_off(request: Request) -> Response:
     """Answers where settings took a page away."""
-    raise ApiError("resource_not_found", f"{request.url.path} is switched off in the settings.")
+    raise ApiError(
+        "resource_not_found", f"{request.scope['path']} is switched off in the settings."
+    )

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 from starlette.requests import Request
 
-from flowmaestro.api.auth import TICKET_PARAMETER, Caller, requires
-from flowmaestro.api.routes.table import header_parameter, query_parameter
+from flowmaestro.api.auth import TICKET_PARAMETER, Caller, authorized
+from flowmaestro.api.routes.table import header_parameter, query_parameter, require_known_parameters
 from flowmaestro.api.services import ApiServices, services_of
 from flowmaestro.api.stream.query import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS
 from flowmaestro.events import EVENT_TYPES, EXTENSION_TYPES
@@ -25,11 +25,23 @@ async def _services(request: Request) -> ApiServices:
 
 
 Services = Annotated[ApiServices, Depends(_services)]
-ExecutionReader = Annotated[Caller, Depends(requires("executions:read"))]
-ExecutionCanceller = Annotated[Caller, Depends(requires("executions:read", "executions:cancel"))]
-WorkflowReader = Annotated[Caller, Depends(requires("workflows:read"))]
-WorkflowWriter = Annotated[Caller, Depends(requires("workflows:write"))]
-WorkflowExecutor = Annotated[Caller, Depends(requires("workflows:read", "workflows:execute"))]
+
+
+async def admitted(request: Request) -> Caller:
+    """Return who makes *request*, once it is known that they may and that its query is one that the
+    route has. For endpoints that take the request alone; the others have :data:`Authorized`.
+
+    Raises:
+        ApiError: 401, 403, or ``validation_error`` for a query parameter that there is not.
+    """
+    caller = await authorized(request)
+    require_known_parameters(request)
+    return caller
+
+
+Authorized = Annotated[Caller, Depends(admitted)]
+"""Who calls, with the scopes that the table of routes demands, and with no query parameter that the
+route does not have."""
 
 _NUMBER = {"type": "integer", "minimum": 0}
 

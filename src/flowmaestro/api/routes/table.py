@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from fastapi.routing import APIRoute
@@ -11,7 +12,8 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flowmaestro.api.errors import STATUS_OF_CODE, ErrorCode
+from flowmaestro.api.errors import STATUS_OF_CODE, ErrorCode, invalid_field
+from flowmaestro.api.keys import Scope
 
 Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 
@@ -36,6 +38,8 @@ class Route:
     endpoint: Endpoint
     summary: str
     tag: str
+    scopes: tuple[Scope, ...]
+    """What a key needs for it; the documentation says the same."""
     status: int = 200
     model: type[BaseModel] | None = None
     """The documented body of the success."""
@@ -59,7 +63,22 @@ class Route:
         return found
 
 
-class DirectRoute(APIRoute):
+class ScopedRoute(APIRoute):
+    """A route that knows the scopes it demands."""
+
+    required_scopes: tuple[Scope, ...] | None = None
+
+    @cached_property
+    def query_parameters(self) -> Mapping[str, bool]:
+        """The query parameters that are documented, and whether each may be given again."""
+        found = {parameter.alias: False for parameter in self.dependant.query_params}
+        for parameter in (self.openapi_extra or {}).get("parameters", ()):
+            if parameter["in"] == "query":
+                found[parameter["name"]] = parameter["schema"]["type"] == "array"
+        return found
+
+
+class DirectRoute(ScopedRoute):
     """A route whose endpoint is called with the request and the path's parameters."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -70,6 +89,40 @@ class DirectRoute(APIRoute):
             return response
 
         return handle
+
+
+def required_scopes(request: Request) -> tuple[Scope, ...]:
+    """Return the scopes that the route of *request* demands, from the table of routes."""
+    route = request.scope["route"]
+    assert isinstance(route, ScopedRoute)
+    if not route.required_scopes:  # a route that is in no table must not be open to every key
+        raise RuntimeError(f"{route.path} demands no scopes")
+    return route.required_scopes
+
+
+def require_known_parameters(request: Request) -> None:
+    """Check the names in the query of *request* against those that its route has.
+
+    A misspelled filter that was ignored would answer with more than was asked for, and a misspelled
+    cursor with everything again.
+
+    Raises:
+        ApiError: ``validation_error``: one that there is not, or one given twice.
+    """
+    route = request.scope["route"]
+    assert isinstance(route, ScopedRoute)
+    known = route.query_parameters
+    given: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        shown = f"query.{name[:100]}"
+        if name not in known:
+            allowed = sorted(known)
+            there = f"there are {', '.join(allowed)}" if allowed else "it takes none"
+            message = f"There is no query parameter {name[:100]!r} here; {there}."
+            raise invalid_field(shown, message, allowed=allowed)
+        if name in given and not known[name]:
+            raise invalid_field(shown, f"`{name}` is given more than once.")
+        given.add(name)
 
 
 def json_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:

@@ -14,16 +14,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flowmaestro.api.bodies import json_kind, read_document, read_model
+from flowmaestro.api.credentials import is_like_credential
 from flowmaestro.api.errors import invalid_field
 from flowmaestro.api.middleware.request import EXECUTION_ID_KEY
 from flowmaestro.api.responses import success
 from flowmaestro.api.routes.parameters import (
+    Authorized,
     PageNumber,
     PerPage,
     Services,
-    WorkflowExecutor,
-    WorkflowReader,
-    WorkflowWriter,
 )
 from flowmaestro.api.routes.table import Route, definition_body, header_parameter, json_body
 from flowmaestro.api.schemas import (
@@ -67,7 +66,7 @@ class CheckedDefinition(BaseModel):
 
 async def list_workflows(
     request: Request,
-    caller: WorkflowReader,
+    caller: Authorized,
     services: Services,
     page: PageNumber = 1,
     per_page: PerPage = 20,
@@ -82,14 +81,14 @@ async def list_workflows(
 
 
 async def get_workflow(
-    request: Request, caller: WorkflowReader, services: Services, workflow_id: str
+    request: Request, caller: Authorized, services: Services, workflow_id: str
 ) -> Response:
     """One workflow at its newest version."""
     workflow = await services.storage.workflows.get(caller.workspace, workflow_id)
     return success(request.scope, WorkflowView.of(workflow))
 
 
-async def create_workflow(request: Request, caller: WorkflowWriter, services: Services) -> Response:
+async def create_workflow(request: Request, caller: Authorized, services: Services) -> Response:
     """Check a definition whole and store it as version 1; with the id of a workflow that was
     deleted, as that one's next version."""
     checked = await _checked_definition(request, services, caller.workspace)
@@ -104,7 +103,7 @@ async def create_workflow(request: Request, caller: WorkflowWriter, services: Se
 
 
 async def replace_workflow(
-    request: Request, caller: WorkflowWriter, services: Services, workflow_id: str
+    request: Request, caller: Authorized, services: Services, workflow_id: str
 ) -> Response:
     """Check a definition whole and store it as the next version. Executions that exist keep the
     version they began with. A workflow that was deleted is there again."""
@@ -125,14 +124,14 @@ async def replace_workflow(
     return success(request.scope, WorkflowView.of(workflow))
 
 
-async def delete_workflow(caller: WorkflowWriter, services: Services, workflow_id: str) -> Response:
+async def delete_workflow(caller: Authorized, services: Services, workflow_id: str) -> Response:
     """Delete a workflow. Its executions stay, and those that run go on."""
     await services.storage.workflows.delete(caller.workspace, workflow_id)
     return Response(status_code=204)
 
 
 async def execute_workflow(
-    request: Request, caller: WorkflowExecutor, services: Services, workflow_id: str
+    request: Request, caller: Authorized, services: Services, workflow_id: str
 ) -> Response:
     """Start an execution. It is stored before the answer is sent; its events can be streamed at
     once. With an `Idempotency-Key`, a retry within 24 hours gets the first answer again."""
@@ -149,7 +148,7 @@ async def execute_workflow(
         traceparent=None if parent is None else parent.traceparent,
     )
     request.scope[EXECUTION_ID_KEY] = execution.id
-    collection = request.url.path.split("/workflows/")[0]
+    collection = request.scope["path"].split("/workflows/")[0]
     accepted = AcceptedExecution(
         execution_id=execution.id,
         workflow_id=execution.workflow_id,
@@ -207,6 +206,10 @@ def _idempotency(
         raise invalid_field(
             "header.Idempotency-Key", "An idempotency key is 1 to 255 printable ASCII characters."
         )
+    if is_like_credential(key):  # it would be stored as it is
+        raise invalid_field(
+            "header.Idempotency-Key", "An idempotency key is a name for the request, no API key."
+        )
     # What the request means, not its bytes: a retry may order or space its JSON differently.
     meaning = json.dumps([workflow_id, inputs], sort_keys=True, separators=(",", ":"))
     return Idempotency(key, hashlib.sha256(meaning.encode()).hexdigest())
@@ -219,6 +222,7 @@ ROUTES = (
         endpoint=list_workflows,
         summary="List workflows",
         tag="Workflows",
+        scopes=("workflows:read",),
         model=PageEnvelope[WorkflowView],
         errors=("validation_error",),
     ),
@@ -228,6 +232,7 @@ ROUTES = (
         endpoint=create_workflow,
         summary="Create a workflow",
         tag="Workflows",
+        scopes=("workflows:write",),
         status=201,
         model=Envelope[WorkflowView],
         errors=("validation_error", "payload_too_large"),
@@ -239,6 +244,7 @@ ROUTES = (
         endpoint=get_workflow,
         summary="Get a workflow",
         tag="Workflows",
+        scopes=("workflows:read",),
         model=Envelope[WorkflowView],
         errors=("resource_not_found",),
     ),
@@ -248,6 +254,7 @@ ROUTES = (
         endpoint=replace_workflow,
         summary="Replace a workflow",
         tag="Workflows",
+        scopes=("workflows:write",),
         model=Envelope[WorkflowView],
         errors=("validation_error", "payload_too_large", "resource_not_found"),
         openapi={"requestBody": definition_body()},
@@ -258,6 +265,7 @@ ROUTES = (
         endpoint=delete_workflow,
         summary="Delete a workflow",
         tag="Workflows",
+        scopes=("workflows:write",),
         status=204,
         errors=("resource_not_found",),
     ),
@@ -267,6 +275,7 @@ ROUTES = (
         endpoint=execute_workflow,
         summary="Execute a workflow",
         tag="Workflows",
+        scopes=("workflows:read", "workflows:execute"),
         status=202,
         model=Envelope[AcceptedExecution],
         errors=("validation_error", "payload_too_large", "resource_not_found"),
