@@ -22,6 +22,7 @@ from flowmaestro.api.keys import BUNDLES, display_prefix, generate_key, hash_key
 from flowmaestro.main import Running, Settings, running
 from flowmaestro.main.server import Server, uvicorn_config
 from flowmaestro.storage import ApiKey, NewKey, Storage
+from tests.support.clock import MovedClock
 
 SERVE = (
     "from flowmaestro.main import load_settings, serve; raise SystemExit(serve(load_settings()))"
@@ -96,8 +97,11 @@ class _EmbeddedServer(Server):
 
 
 @contextlib.asynccontextmanager
-async def live_server(folder: Path, **settings: Any) -> AsyncIterator[LiveServer]:
+async def live_server(
+    folder: Path, *, clock: MovedClock | None = None, **settings: Any
+) -> AsyncIterator[LiveServer]:
     """Run a server in this event loop, with a database in *folder* and further *settings*."""
+    clock = clock or MovedClock()
     configured = Settings(
         **{
             "database": database_url(folder),
@@ -106,7 +110,7 @@ async def live_server(folder: Path, **settings: Any) -> AsyncIterator[LiveServer
             **settings,
         }
     )
-    async with running(configured) as parts:
+    async with running(configured, clock=clock.now, steady=clock.steady) as parts:
         key, _ = await create_key(parts.storage)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)

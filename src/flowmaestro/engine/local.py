@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flowmaestro.events import ExecutionCancelled, ExecutionFailed, TerminalEvent, decode_event
@@ -27,6 +27,7 @@ from flowmaestro.storage import (
 )
 from flowmaestro.workflow import ExecutionState, Recorder, check_inputs, milliseconds_between
 
+from .clock import ExecutionClock, steady_seconds, utc_now, whole_milliseconds
 from .definitions import Definitions
 from .errors import AlreadyEnded, EngineBusy, EngineStopping, InvalidInputs
 from .options import EngineOptions
@@ -46,12 +47,6 @@ RETRY_SECONDS = 1.0
 """How long to wait before the storage is asked again for work that it could not give."""
 
 
-def utc_now() -> datetime:
-    """Return the current time, aware and in UTC, to the millisecond: as events are stored."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
-
-
 class LocalEngine:
     """Runs executions in this process.
 
@@ -59,6 +54,7 @@ class LocalEngine:
     :param node_types: the node types by name.
     :param options: its bounds, and the operator's secrets.
     :param now: the wall clock: aware, UTC.
+    :param steady: seconds by a clock that nobody sets.
     """
 
     def __init__(
@@ -68,10 +64,12 @@ class LocalEngine:
         options: EngineOptions | None = None,
         *,
         now: Callable[[], datetime] = utc_now,
+        steady: Callable[[], float] = steady_seconds,
     ) -> None:
         self._storage = storage
         self._options = options or EngineOptions()
         self._now = now
+        self._steady = steady
         self._definitions = Definitions(storage.workflows)
         self._slots = NodeSlots(self._options.max_running_nodes)
         self._executor = DaemonThreadExecutor()
@@ -82,7 +80,6 @@ class LocalEngine:
             redactor=Redactor(self._options.secrets.values()),
             slots=self._slots,
             executor=self._executor,
-            now=now,
         )
         self._runs: dict[str, ExecutionRun] = {}
         self._tasks: dict[str, asyncio.Task[bool]] = {}
@@ -166,7 +163,7 @@ class LocalEngine:
                 workflow_name=workflow.name,
                 definitions=versions,
                 inputs=inputs,
-                created_at=self._now(),
+                created_at=whole_milliseconds(self._now()),
                 idempotency=idempotency,
             )
         )
@@ -295,7 +292,10 @@ class LocalEngine:
             if execution.status != "pending":
                 await self._replay(execution.id, state)
             recorder = Recorder(execution.id, execution.workflow_id, execution.workflow_name)
-            run = ExecutionRun(self._services, recorder, state, execution.created_at)
+            clock = ExecutionClock(
+                self._now, self._steady, not_before=max(execution.created_at, state.now)
+            )
+            run = ExecutionRun(self._services, recorder, state, execution.created_at, clock)
             self._runs[execution.id] = run
             if not self._accepting:
                 run.drain()
@@ -319,7 +319,7 @@ class LocalEngine:
             state.apply_all(decode_event(record.data) for record in records)
 
     async def _fail(self, execution: Execution) -> None:
-        now = self._now()
+        now = self._time_to_end(execution)
         await self._end_log(
             execution.id,
             ExecutionFailed(
@@ -334,7 +334,7 @@ class LocalEngine:
         )
 
     async def _cancel_in_log(self, execution: Execution, reason: str) -> None:
-        now = self._now()
+        now = self._time_to_end(execution)
         await self._end_log(
             execution.id,
             ExecutionCancelled(
@@ -345,6 +345,10 @@ class LocalEngine:
                 duration_ms=milliseconds_between(execution.started_at or execution.created_at, now),
             ),
         )
+
+    def _time_to_end(self, execution: Execution) -> datetime:
+        """Return the time, for an end that no :class:`ExecutionRun` makes."""
+        return max(whole_milliseconds(self._now()), execution.started_at or execution.created_at)
 
     async def _end_log(self, execution_id: str, event: TerminalEvent) -> None:
         try:

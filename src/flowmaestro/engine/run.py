@@ -16,6 +16,7 @@ from datetime import datetime
 from flowmaestro.storage import LogEnded, LogEntry, StorageClosed, StorageUnavailable
 from flowmaestro.workflow import ExecutionState, NodeState, Recorder
 
+from .clock import ExecutionClock
 from .execute_node import Failed, execute_node
 from .reports import Ended, Message, ProgressReport
 from .step import RunServices, Step, Stepper
@@ -24,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 FIRST_APPEND_RETRY_SECONDS = 0.1
 LAST_APPEND_RETRY_SECONDS = 5.0
+LONGEST_SLEEP_SECONDS = 60.0
+"""How late a limit may be noticed that has passed while the machine was asleep: the event loop's
+timers stand still meanwhile, and the execution's clock does not."""
 
 
 class ConflictingLog(Exception):
@@ -38,6 +42,7 @@ class ExecutionRun:
 
     :param state: the state as its log gives it.
     :param created_at: when the execution was accepted.
+    :param clock: the execution's.
     """
 
     def __init__(
@@ -46,11 +51,12 @@ class ExecutionRun:
         recorder: Recorder,
         state: ExecutionState,
         created_at: datetime,
+        clock: ExecutionClock,
     ) -> None:
         self._services = services
         self._recorder = recorder
         self._state = state
-        self._stepper = Stepper(services, recorder, state, created_at, self.post)
+        self._stepper = Stepper(services, recorder, state, created_at, clock, self.post)
         self._inbox: deque[Message] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiter: asyncio.Future[None] | None = None
@@ -132,7 +138,8 @@ class ExecutionRun:
         deadline = self._stepper.next_deadline(now, may_start_nodes=not self._draining)
         timer = None
         if deadline is not None:
-            timer = loop.call_later(max(0.0, (deadline - now).total_seconds()), self._wake)
+            seconds = max(0.0, (deadline - now).total_seconds())
+            timer = loop.call_later(min(seconds, LONGEST_SLEEP_SECONDS), self._wake)
         try:
             await self._waiter
         finally:

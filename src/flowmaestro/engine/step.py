@@ -46,6 +46,7 @@ from flowmaestro.workflow import (
     progress,
 )
 
+from .clock import ExecutionClock
 from .execute_node import Completed, Failed, NodeRequest, Outcome, execute_inline
 from .options import EngineOptions
 from .redaction import Redactor
@@ -66,8 +67,6 @@ class RunServices:
     redactor: Redactor
     slots: NodeSlots
     executor: Executor
-    now: Callable[[], datetime]
-    """The wall clock: aware, UTC."""
 
 
 @dataclass(slots=True)
@@ -91,6 +90,7 @@ class Stepper:
 
     :param state: the state as the execution's log gives it.
     :param created_at: when the execution was accepted.
+    :param clock: the execution's.
     :param post: puts a message of a node into the inbox.
     """
 
@@ -100,12 +100,14 @@ class Stepper:
         recorder: Recorder,
         state: ExecutionState,
         created_at: datetime,
+        clock: ExecutionClock,
         post: Callable[[Message], None],
     ) -> None:
         self._services = services
         self._recorder = recorder
         self._state = state
         self._created_at = created_at
+        self._clock = clock
         self._post = post
 
     @property
@@ -114,7 +116,7 @@ class Stepper:
 
     def interrupted(self) -> Step:
         """Return what becomes of the nodes that were running when the last server stopped."""
-        step = Step(self._services.now())
+        step = Step(self._clock())
         for command in after_interruption(self._state):
             self._record(step, self._recorder.record(self._state, command, step.now))
         return step
@@ -123,7 +125,7 @@ class Stepper:
         self, inbox: deque[Message], *, cancel_reason: str | None, may_start_nodes: bool
     ) -> Step:
         """Empty the *inbox*, and decide until nothing is left but to wait or the step is full."""
-        step = Step(self._services.now())
+        step = Step(self._clock())
         while inbox:
             self._receive(inbox.popleft(), step)
         if cancel_reason is not None and not self._state.ended:
@@ -153,7 +155,7 @@ class Stepper:
     def request(self, node: NodeState, node_type: NodeType) -> NodeRequest:
         """Return what an attempt at *node* needs, with its names as they are now."""
         timeout_ms = node.node.definition.timeout_ms
-        if timeout_ms is None:
+        if timeout_ms is None and not node_type.self_limited:
             timeout_ms = self._services.options.default_node_timeout_ms
         extra: dict[str, Any] = {}
         if node_type.spec.allows_secrets:
@@ -167,6 +169,7 @@ class Stepper:
             inputs=node.scope.inputs,
             reporter=NodeReporter(node.path, node.attempt, self._post),
             timeout_ms=timeout_ms,
+            elapsed_ms=milliseconds_between(node.resumed_from, node.started_at or self._clock()),
         )
 
     # Commands.

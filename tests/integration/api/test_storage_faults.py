@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from tests.support.api import assert_error, create, execute, finish, greeting, waiting
 from tests.support.server import live_server
 
 
 async def test_a_full_database_refuses_what_it_cannot_keep_and_nothing_else(tmp_path: Path) -> None:
-    full = {"max_database_bytes": 1_500_000}
+    full: dict[str, Any] = {"max_database_bytes": 1_500_000}
     async with live_server(tmp_path, **full) as server, server.client() as client:
         workflow_id = await create(client, greeting())
         accepted = []
