@@ -42,6 +42,7 @@ WRITES = {
     "indexes": Write("CREATE INDEX"),
     "unique indexes": Write("CREATE UNIQUE INDEX"),
     "schema revision": Write("INSERT INTO alembic_version"),
+    "proof of writing": Write("DELETE FROM alembic_version WHERE false"),
     "replaced idempotency key": Write("DELETE FROM idempotency_keys WHERE idempotency_keys."),
     "idempotency key": Write("INSERT INTO idempotency_keys"),
     "execution": Write("INSERT INTO executions"),
