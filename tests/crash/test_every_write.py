@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx2
 
+from tests.crash import test_executions, test_writes
 from tests.support.api import create, execute, finish, greeting
 from tests.support.crash_nodes import chain
 from tests.support.crash_points import WRITES, Point
@@ -28,6 +29,8 @@ async def test_every_statement_that_writes_has_a_point(tmp_path: Path) -> None:
     written = set(record.read_text().splitlines())
     assert written - set(WRITES) == set(), "these statements have no point"
     assert set(WRITES) - written == set(), "these points are reached by nothing"
+    killed_at = test_executions.WRITES_WITH_POINTS | test_writes.WRITES_WITH_POINTS
+    assert set(WRITES) - killed_at == set(), "no test stops a process here"
 
 
 def _client(base_url: str, key: str) -> httpx2.AsyncClient:

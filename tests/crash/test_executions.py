@@ -24,7 +24,7 @@ from tests.support.engine import of_type
 from tests.support.server import database_url, live_server
 
 STAGES = (
-    ("idempotency key", "execution"),
+    ("replaced idempotency key", "idempotency key", "execution"),
     ("first events", "started row"),
     ("events",),
     ("terminal event", "ended row"),
@@ -108,6 +108,9 @@ async def stored_events(folder: Path) -> list[Event] | None:
             return None
         records = await storage.log.read(page.items[0].id, after=0, limit=1_000)
     return [decode_event(record.data, record.number) for record in records]
+
+
+WRITES_WITH_POINTS = {point.write for point in (*POINTS, *CANCEL_POINTS, *RECOVERY_POINTS)}
 
 
 def stages_done(point: Point, stages: tuple[tuple[str, ...], ...]) -> int:

@@ -25,6 +25,21 @@ WORKFLOW_WRITES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "replace": ("PUT", "/v1/workflows/two", ("replaced workflow", "workflow version")),
     "delete": ("DELETE", "/v1/workflows/two", ("deleted workflow",)),
 }
+KEY_WRITES = ("key",)
+REVOCATION_WRITES = ("revoked key",)
+TRIM_WRITES = ("trimmed events", "trimmed row")
+FORGET_WRITES = ("forgotten idempotency keys",)
+FIRST_START_WRITES = ("tables", "indexes", "unique indexes", "schema revision")
+START_WRITES = ("proof of writing",)
+WRITES_WITH_POINTS = {
+    *(write for _, _, writes in WORKFLOW_WRITES.values() for write in writes),
+    *KEY_WRITES,
+    *REVOCATION_WRITES,
+    *TRIM_WRITES,
+    *FORGET_WRITES,
+    *FIRST_START_WRITES,
+    *START_WRITES,
+}
 EVENTS = 6
 
 
@@ -87,7 +102,7 @@ async def test_a_workflow_is_saved_wholly_or_not_at_all(
         assert again.status_code == expected[is_done(point)], again.text
 
 
-@pytest.mark.parametrize("point", points_of("key"), ids=str)
+@pytest.mark.parametrize("point", points_of(*KEY_WRITES), ids=str)
 async def test_a_key_that_was_shown_is_stored(prepared: Prepared, point: Point) -> None:
     with crash_process(prepared.folder, point, "keys", "create", "--name", "new") as process:
         assert process.read_line() == ""
@@ -96,7 +111,7 @@ async def test_a_key_that_was_shown_is_stored(prepared: Prepared, point: Point) 
     assert ("new" in names) == is_done(point)
 
 
-@pytest.mark.parametrize("point", points_of("revoked key"), ids=str)
+@pytest.mark.parametrize("point", points_of(*REVOCATION_WRITES), ids=str)
 async def test_a_key_is_revoked_or_was_not_said_to_be(prepared: Prepared, point: Point) -> None:
     with crash_process(prepared.folder, point, "keys", "revoke", prepared.key_id) as process:
         assert process.read_line() == ""
@@ -122,7 +137,7 @@ async def prepare_retention(folder: Path) -> str:
 
 @pytest.mark.parametrize(
     "point",
-    [*points_of("trimmed events", "trimmed row"), *points_of("forgotten idempotency keys")],
+    [*points_of(*TRIM_WRITES), *points_of(*FORGET_WRITES)],
     ids=str,
 )
 async def test_retention_that_is_cut_off_leaves_no_gap_that_is_not_told(
@@ -150,7 +165,7 @@ async def test_retention_that_is_cut_off_leaves_no_gap_that_is_not_told(
         process.stop()
 
 
-@pytest.mark.parametrize("point", points_of("tables", "schema revision"), ids=str)
+@pytest.mark.parametrize("point", points_of(*FIRST_START_WRITES), ids=str)
 async def test_a_first_start_that_is_cut_off_leaves_room_for_the_next(
     tmp_path: Path, point: Point
 ) -> None:
@@ -161,3 +176,13 @@ async def test_a_first_start_that_is_cut_off_leaves_room_for_the_next(
     assert (tables != [(0,)]) == is_done(point)
     async with live_server(tmp_path) as server, server.client() as client:
         assert (await client.post("/v1/workflows", json=greeting())).status_code == 201
+
+
+@pytest.mark.parametrize("point", points_of(*START_WRITES), ids=str)
+async def test_a_start_that_is_cut_off_changes_nothing(prepared: Prepared, point: Point) -> None:
+    with crash_process(prepared.folder, point) as process:
+        assert process.base_url() == ""
+        process.assert_killed()
+    async with live_server(prepared.folder) as server, server.client(prepared.key) as client:
+        workflows = (await client.get("/v1/workflows")).json()["data"]
+    assert {workflow["id"] for workflow in workflows} == {"held", "two"}

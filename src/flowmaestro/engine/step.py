@@ -117,7 +117,8 @@ class Stepper:
     def interrupted(self) -> Step:
         """Return what becomes of the nodes that were running when the last server stopped."""
         step = Step(self._clock())
-        for command in after_interruption(self._state):
+        harmless = {name for name, type_ in self._services.node_types.items() if type_.only_waits}
+        for command in after_interruption(self._state, harmless=harmless):
             self._record(step, self._recorder.record(self._state, command, step.now))
         return step
 
@@ -155,7 +156,7 @@ class Stepper:
     def request(self, node: NodeState, node_type: NodeType) -> NodeRequest:
         """Return what an attempt at *node* needs, with its names as they are now."""
         timeout_ms = node.node.definition.timeout_ms
-        if timeout_ms is None and not node_type.self_limited:
+        if timeout_ms is None and not node_type.only_waits:
             timeout_ms = self._services.options.default_node_timeout_ms
         extra: dict[str, Any] = {}
         if node_type.spec.allows_secrets:

@@ -14,6 +14,7 @@ import pytest
 from flowmaestro import NodeError, function
 from flowmaestro.engine import EngineOptions, run
 from flowmaestro.events import Event
+from flowmaestro.workflow.scheduler.decide import MAX_INTERRUPTIONS
 from tests.support.clock import MovedClock
 from tests.support.engine import of_type, python_node, types_of, workbench
 
@@ -171,6 +172,23 @@ async def test_a_wait_of_days_ends_when_it_should_through_restarts(tmp_path: Pat
     [completed] = of_type(events, "execution:completed")
     assert 48 * HOUR_MS <= completed.duration_ms < 48 * HOUR_MS + 5 * MINUTE_MS
     assert_time_goes_on(events)
+
+
+async def test_a_wait_outlives_any_number_of_restarts(tmp_path: Path) -> None:
+    document = {"nodes": {"a": {"type": "wait", "config": {"duration_ms": HOUR_MS}}}}
+    database = tmp_path / "test.db"
+    clock = MovedClock()
+    async with workbench(database, clock=clock) as bench:
+        execution = await bench.begin(document)
+        await bench.wait_for(execution.id, "node:started")
+    for restarts in range(1, MAX_INTERRUPTIONS + 3):
+        async with workbench(database, clock=clock) as bench:
+            while len(of_type(await bench.events(execution.id), "node:started")) <= restarts:
+                await asyncio.sleep(0.005)
+    clock.let_pass(hours=1)
+    async with workbench(database, clock=clock) as bench:
+        await bench.wait_until_ended(execution.id)
+        assert types_of(await bench.events(execution.id))[-1] == "execution:completed"
 
 
 async def test_the_servers_limit_of_an_attempt_is_not_for_a_wait(tmp_path: Path) -> None:

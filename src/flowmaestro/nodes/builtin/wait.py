@@ -34,5 +34,5 @@ WAIT = NodeType(
         description="Lets time pass before the nodes behind it start.",
     ),
     run,
-    self_limited=True,
+    only_waits=True,
 )
