@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import httpx2
@@ -26,6 +27,7 @@ async def hold(folder: str) -> str:
 """
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs tmpfs or prlimit")
 @pytest.mark.parametrize("mounted", [True, False], ids=["file-system", "file-size"])
 async def test_a_full_disk_refuses_new_work_and_what_was_accepted_goes_on_by_itself(
     tmp_path: Path, mounted: bool

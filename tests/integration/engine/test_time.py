@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flowmaestro import NodeError, function
+from flowmaestro import NodeContext, NodeError, SyncNodeContext, function
 from flowmaestro.engine import EngineOptions, run
 from flowmaestro.events import Event
 from flowmaestro.workflow.scheduler.decide import MAX_INTERRUPTIONS
@@ -172,6 +173,47 @@ async def test_a_wait_of_days_ends_when_it_should_through_restarts(tmp_path: Pat
     [completed] = of_type(events, "execution:completed")
     assert 48 * HOUR_MS <= completed.duration_ms < 48 * HOUR_MS + 5 * MINUTE_MS
     assert_time_goes_on(events)
+
+
+@pytest.mark.parametrize("kind", ["async", "thread"])
+async def test_a_node_is_told_how_much_of_its_time_has_passed(
+    tmp_path: Path, module: MakeModule, kind: str
+) -> None:
+    clock = MovedClock()
+    told: list[int] = []
+
+    async def attempt(context: NodeContext) -> None:
+        told.append(context.elapsed_ms)
+        if context.attempt < 3:
+            await asyncio.Event().wait()
+        if context.attempt == 3:
+            raise NodeError("begin anew")
+
+    def attempt_in_a_thread(context: SyncNodeContext) -> None:
+        told.append(context.elapsed_ms)
+        while context.attempt < 3 and not context.cancelled:
+            time.sleep(0.01)
+        if context.attempt == 3:
+            raise NodeError("begin anew")
+
+    made = function("attempt")(attempt if kind == "async" else attempt_in_a_thread)
+    policy = {"max_attempts": 2, "initial_delay_ms": 1}
+    database = tmp_path / "test.db"
+    async with workbench(database, module(made), clock=clock) as bench:
+        execution = await bench.begin({"nodes": {"a": python_node("attempt", retry=policy)}})
+        while len(told) < 1:
+            await asyncio.sleep(0.005)
+    clock.let_pass(hours=1)
+    async with workbench(database, module(made), clock=clock) as bench:
+        while len(told) < 2:
+            await asyncio.sleep(0.005)
+    clock.let_pass(hours=1)
+    async with workbench(database, module(made), clock=clock) as bench:
+        await bench.wait_until_ended(execution.id)
+    first, second, third, after_a_failure = told
+    assert first == after_a_failure == 0
+    assert HOUR_MS <= second < HOUR_MS + MINUTE_MS
+    assert 2 * HOUR_MS <= third < 2 * HOUR_MS + MINUTE_MS
 
 
 async def test_a_wait_outlives_any_number_of_restarts(tmp_path: Path) -> None:
