@@ -14,7 +14,7 @@ PAGE := src/flowmaestro/web/index.html
 PAGE_SOURCES = $(shell find $(WEB)/src $(WEB)/plugins $(SDK)/src -type f 2>/dev/null) $(WEB)/index.html $(WEB)/vite.config.ts
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help install demo test check format sdk-check sdk-build sdk-test web screenshots web-check bench lock clean
+.PHONY: help install demo test torture check format sdk-check sdk-build sdk-test web screenshots web-check bench lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ check: $(INSTALLED) ## Check format, lint, types and the import rule
 format: $(INSTALLED) ## Rewrite the code in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+torture: $(INSTALLED) ## Kill, freeze and cut off a server for a minute, and check every event
+	@$(BIN)/python -m torture $(ARGS)
 
 sdk-check: $(SDK_INSTALLED) ## Check the TypeScript SDK: format, lint, types, package (needs Node 20)
 	@cd $(SDK) && npm run --silent check

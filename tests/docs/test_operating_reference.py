@@ -32,6 +32,7 @@ def test_every_setting_is_listed_with_its_default() -> None:
 def test_settings_that_the_text_names_exist() -> None:
     names = {_variable(name) for name in Settings.model_fields} | {"FLOWMAESTRO_SECRET_NAME"}
     names |= {"OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_CUSTOM_HEADERS"}  # its client's own
+    names |= {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}  # everybody's
     for code in code_in(PAGE.read_text()):
         name = code.partition("=")[0]
         if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", name):

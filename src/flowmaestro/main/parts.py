@@ -6,12 +6,17 @@ from collections.abc import Sequence
 
 from flowmaestro.engine import EngineOptions
 from flowmaestro.main.settings import InvalidSettings, Settings
-from flowmaestro.nodes import Provider, Registry, RegistryError
+from flowmaestro.nodes import AllowedNetworks, HttpOptions, Provider, Registry, RegistryError
 from flowmaestro.nodes import Services as NodeServices
 
 
-def node_services(settings: Settings) -> NodeServices:
-    """Return the clients of the nodes; they connect when they are first used."""
+def node_services(settings: Settings, *, by_default: Sequence[str] = ()) -> NodeServices:
+    """Return the clients of the nodes; they connect when they are first used.
+
+    :param by_default: what ``http`` nodes may reach if ``http_allowed_networks`` is not set.
+    """
+    networks = settings.http_allowed_networks
+    allowed = AllowedNetworks.parse(by_default if networks is None else networks)
     return NodeServices(
         providers={
             name: Provider(
@@ -19,7 +24,8 @@ def node_services(settings: Settings) -> NodeServices:
                 api_key=provider.api_key.get_secret_value() if provider.api_key else None,
             )
             for name, provider in settings.providers.items()
-        }
+        },
+        http=HttpOptions(allowed_networks=allowed),
     )
 
 

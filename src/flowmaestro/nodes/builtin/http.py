@@ -17,7 +17,9 @@ from flowmaestro.workflow.catalog import NodeTypeSpec
 
 DEFAULT_TIMEOUT_MS = 30_000
 DEFAULT_RESPONSE_BYTES = 524_288
-MAX_RESPONSE_BYTES = 16 * 1_048_576
+MAX_RESPONSE_BYTES = 2 * 1_048_576
+"""Outputs are kept up to 1,000,000 bytes: there is no use for much more. As JSON, 16 MiB can be
+half a gigabyte of small objects that keep the event loop for seconds."""
 SHOWN_BODY_CHARACTERS = 200
 RETRYABLE_STATUSES = frozenset({408, 425, 429})
 
@@ -76,7 +78,7 @@ class HttpConfig(NodeConfig):
 def make_http(services: Services) -> NodeType:
     """Return the ``http`` type, which sends with the client of *services*."""
 
-    async def run(config: HttpConfig, context: NodeContext) -> dict[str, Any]:  # noqa: ARG001
+    async def run(config: HttpConfig, context: NodeContext) -> dict[str, Any]:
         """Send the request and read the response.
 
         :raises NodeError: see :func:`~flowmaestro.nodes.http_request.send`; ``http_status`` for a
@@ -95,6 +97,7 @@ def make_http(services: Services) -> NodeType:
                 timeout_ms=config.timeout_ms,
                 max_response_bytes=config.max_response_bytes,
                 follow_redirects=config.follow_redirects,
+                execution_id=context.execution_id,
             ),
         )
         if config.fail_on_status and response.status >= 400:
