@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import httpx2
 from flowmaestro import events
 from tests.support.api import create, execute
 from tests.support.server import server_process
+from tests.support.waiting import PATIENCE_SECONDS
 
 HOLD = """
 import asyncio
@@ -52,8 +54,9 @@ async def test_a_stream_goes_on_after_its_server_was_frozen(tmp_path: Path) -> N
             async with client.stream("GET", path) as response:
                 texts = response.aiter_text()
                 received = ""
-                while not (received.count("node:started") > 1 and received.endswith(HEARTBEAT)):
-                    received += await anext(texts)
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    while received.count("node:started") < 2 or not received.endswith(HEARTBEAT):
+                        received += await anext(texts)
                 server.process.send_signal(signal.SIGSTOP)
                 (tmp_path / "released").touch()
                 time.sleep(FROZEN_SECONDS)  # the freeze itself: nothing is waited for

@@ -7,10 +7,11 @@ from pathlib import Path
 import httpx2
 
 from tests.crash import test_executions, test_writes
-from tests.support.api import create, execute, finish, greeting
+from tests.support.api import create, execute, greeting
 from tests.support.crash_nodes import chain
 from tests.support.crash_points import WRITES, Point
 from tests.support.crash_process import crash_process
+from tests.support.waiting import wait_until
 
 KEYS_CREATE = ("keys", "create", "--name", "a", "--bundle", "full-access")
 
@@ -62,12 +63,16 @@ async def _recover_and_change_everything(folder: Path, key: str, record: Path) -
     with crash_process(folder, None, environment=environment, record_to=record) as process:
         async with _client(process.base_url(), key) as client:
             two, held = (await client.get("/v1/executions")).json()["data"]
-            assert (await finish(client, two["id"]))["status"] == "completed"
+
+            async def two_has_ended() -> bool:
+                found = (await client.get(f"/v1/executions/{two['id']}")).json()["data"]
+                return bool(found["status"] == "completed")
+
+            await wait_until(two_has_ended)
             await client.post(f"/v1/executions/{held['id']}/cancel")
             await client.put("/v1/workflows/held", json=greeting())
             await client.delete("/v1/workflows/held")
-            while "trimmed row" not in record.read_text():
-                pass
+            await wait_until(lambda: "trimmed row" in record.read_text())
         process.stop()
 
 

@@ -19,6 +19,7 @@ from tests.support.crash_points import Point, around
 from tests.support.crash_process import crash_process
 from tests.support.server import database_url, live_server
 from tests.support.storage import completed, create_execution, note, read_all
+from tests.support.waiting import wait_until
 
 WORKFLOW_WRITES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "create": ("POST", "/v1/workflows", ("workflow", "workflow version")),
@@ -160,8 +161,8 @@ async def test_retention_that_is_cut_off_leaves_no_gap_that_is_not_told(
     assert keys == ([] if forgotten else [("old",)])
     with crash_process(prepared.folder, None, environment=environment) as process:
         process.base_url()
-        while rows(prepared.folder, "SELECT min(number) FROM events") != [(EVENTS - 1,)]:
-            pass
+        first = "SELECT min(number) FROM events"
+        await wait_until(lambda: rows(prepared.folder, first) == [(EVENTS - 1,)])
         process.stop()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +18,8 @@ from flowmaestro.engine import EngineOptions, run
 from flowmaestro.events import Event
 from flowmaestro.workflow.scheduler.decide import MAX_INTERRUPTIONS
 from tests.support.clock import MovedClock
-from tests.support.engine import of_type, python_node, types_of, workbench
+from tests.support.engine import Workbench, of_type, python_node, types_of, workbench
+from tests.support.waiting import wait_until
 
 MakeModule = Callable[..., ModuleType]
 HOUR_MS = 60 * 60 * 1_000
@@ -31,6 +33,11 @@ def assert_time_goes_on(events: list[Event]) -> None:
     passed = end.timestamp - of_type(events, "execution:started")[0].timestamp
     assert end.duration_ms == round(passed.total_seconds() * 1_000)
     assert all(event.duration_ms >= 0 for event in of_type(events, "node:completed"))
+
+
+async def has_started(bench: Workbench, execution_id: str, node_id: str, attempt: int) -> bool:
+    started = of_type(await bench.events(execution_id), "node:started")
+    return (node_id, attempt) in [(event.node_id, event.attempt) for event in started]
 
 
 @pytest.mark.parametrize("days", [-1, 1])
@@ -159,11 +166,7 @@ async def test_a_wait_of_days_ends_when_it_should_through_restarts(tmp_path: Pat
         for attempt, hours in enumerate((10, 10, 4), start=1):
             async with workbench(database, clock=clock) as bench:
                 execution_id = execution_id or (await bench.begin(document)).id
-                while [node_id, attempt] not in [
-                    [event.node_id, event.attempt]
-                    for event in of_type(await bench.events(execution_id), "node:started")
-                ]:
-                    await asyncio.sleep(0.005)
+                await wait_until(partial(has_started, bench, execution_id, node_id, attempt))
                 completed = of_type(await bench.events(execution_id), "node:completed")
                 assert node_id not in [event.node_id for event in completed]
             clock.let_pass(hours=hours)
@@ -201,12 +204,10 @@ async def test_a_node_is_told_how_much_of_its_time_has_passed(
     database = tmp_path / "test.db"
     async with workbench(database, module(made), clock=clock) as bench:
         execution = await bench.begin({"nodes": {"a": python_node("attempt", retry=policy)}})
-        while len(told) < 1:
-            await asyncio.sleep(0.005)
+        await wait_until(lambda: len(told) == 1)
     clock.let_pass(hours=1)
     async with workbench(database, module(made), clock=clock) as bench:
-        while len(told) < 2:
-            await asyncio.sleep(0.005)
+        await wait_until(lambda: len(told) == 2)
     clock.let_pass(hours=1)
     async with workbench(database, module(made), clock=clock) as bench:
         await bench.wait_until_ended(execution.id)
@@ -225,8 +226,7 @@ async def test_a_wait_outlives_any_number_of_restarts(tmp_path: Path) -> None:
         await bench.wait_for(execution.id, "node:started")
     for restarts in range(1, MAX_INTERRUPTIONS + 3):
         async with workbench(database, clock=clock) as bench:
-            while len(of_type(await bench.events(execution.id), "node:started")) <= restarts:
-                await asyncio.sleep(0.005)
+            await wait_until(partial(has_started, bench, execution.id, "a", restarts + 1))
     clock.let_pass(hours=1)
     async with workbench(database, clock=clock) as bench:
         await bench.wait_until_ended(execution.id)
