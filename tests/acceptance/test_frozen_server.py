@@ -7,11 +7,9 @@ import signal
 import time
 from pathlib import Path
 
-import httpx2
-
 from flowmaestro import events
 from tests.support.api import create, execute
-from tests.support.server import server_process
+from tests.support.server import http_client, server_process
 from tests.support.waiting import PATIENCE_SECONDS
 
 HOLD = """
@@ -40,12 +38,7 @@ async def test_a_stream_goes_on_after_its_server_was_frozen(tmp_path: Path) -> N
     hold = {"type": "python", "config": {"function": "hold", "arguments": {}}}
     wait = {"type": "wait", "config": {"duration_ms": 200}}
     with server_process(tmp_path, environment) as server:
-        async with httpx2.AsyncClient(
-            base_url=server.base_url,
-            headers={"X-API-Key": await server.new_key()},
-            timeout=30,
-            trust_env=False,
-        ) as client:
+        async with http_client(server.base_url, await server.new_key()) as client:
             workflow_id = await create(
                 client, {"name": "Frozen", "nodes": {"hold": hold, "wait": wait}, "edges": []}
             )

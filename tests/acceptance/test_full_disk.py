@@ -6,12 +6,11 @@ import re
 import sys
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from tests.support.api import assert_error, create, execute, finish
 from tests.support.crash_nodes import chain
-from tests.support.server import server_process
+from tests.support.server import http_client, server_process
 from tests.support.small_disk import small_disk
 
 HOLD = """
@@ -40,12 +39,7 @@ async def test_a_full_disk_refuses_new_work_and_what_was_accepted_goes_on_by_its
         small_disk(folder, mounted=mounted) as disk,
         server_process(folder, {"FLOWMAESTRO_NODES": str(nodes)}) as server,
     ):
-        async with httpx2.AsyncClient(
-            base_url=server.base_url,
-            headers={"X-API-Key": await server.new_key()},
-            timeout=60,
-            trust_env=False,
-        ) as client:
+        async with http_client(server.base_url, await server.new_key(), timeout=60) as client:
             workflow_id = await create(client, chain("hold", "hold"))
             inputs = {"inputs": {"folder": str(tmp_path)}}
             accepted = await execute(client, workflow_id, folder=str(tmp_path))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx2
-
 from tests.crash import test_executions, test_writes
 from tests.support.api import create, execute, greeting
 from tests.support.crash_nodes import chain
 from tests.support.crash_points import WRITES, Point
 from tests.support.crash_process import crash_process
+from tests.support.server import http_client
 from tests.support.waiting import wait_until
 
 KEYS_CREATE = ("keys", "create", "--name", "a", "--bundle", "full-access")
@@ -34,16 +33,10 @@ async def test_every_statement_that_writes_has_a_point(tmp_path: Path) -> None:
     assert set(WRITES) - killed_at == set(), "no test stops a process here"
 
 
-def _client(base_url: str, key: str) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(
-        base_url=base_url, headers={"X-API-Key": key}, timeout=30, trust_env=False
-    )
-
-
 async def _start_two_executions_and_be_killed(folder: Path, key: str, record: Path) -> None:
     point = Point("after", "effect", "n2")
     with crash_process(folder, point, record_to=record) as process:
-        async with _client(process.base_url(), key) as client:
+        async with http_client(process.base_url(), key) as client:
             held = await create(client, {**chain("hold"), "id": "held"})
             await execute(client, held, folder=str(folder))
             two = await create(client, chain("effect", "effect"))
@@ -61,7 +54,7 @@ async def _recover_and_change_everything(folder: Path, key: str, record: Path) -
         "FLOWMAESTRO_RETENTION_INTERVAL_SECONDS": "0.05",
     }
     with crash_process(folder, None, environment=environment, record_to=record) as process:
-        async with _client(process.base_url(), key) as client:
+        async with http_client(process.base_url(), key) as client:
             two, held = (await client.get("/v1/executions")).json()["data"]
 
             async def two_has_ended() -> bool:

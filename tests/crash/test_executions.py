@@ -21,7 +21,7 @@ from tests.support.crash_nodes import effects
 from tests.support.crash_points import Point, around
 from tests.support.crash_process import NODES, crash_process
 from tests.support.engine import of_type
-from tests.support.server import database_url, live_server
+from tests.support.server import database_url, http_client, live_server
 
 STAGES = (
     ("replaced idempotency key", "idempotency key", "execution"),
@@ -77,9 +77,7 @@ class Client:
                 pass  # the server has died
 
     def connection(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(
-            base_url=self.base_url, headers={"X-API-Key": self.key}, timeout=30, trust_env=False
-        )
+        return http_client(self.base_url, self.key)
 
     async def _read(self, client: httpx2.AsyncClient, cancel: bool) -> None:
         path = f"/v1/executions/{self.accepted}"

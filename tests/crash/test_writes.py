@@ -17,7 +17,7 @@ from tests.crash.conftest import Prepared
 from tests.support.api import greeting
 from tests.support.crash_points import Point, around
 from tests.support.crash_process import crash_process
-from tests.support.server import database_url, live_server
+from tests.support.server import database_url, http_client, live_server
 from tests.support.storage import completed, create_execution, note, read_all
 from tests.support.waiting import wait_until
 
@@ -62,9 +62,7 @@ async def request_workflow(base_url: str, key: str, change: str) -> httpx2.Respo
     method, path, _ = WORKFLOW_WRITES[change]
     named = {"id": "new"} if method == "POST" else {}
     document = None if method == "DELETE" else greeting(**named)
-    async with httpx2.AsyncClient(
-        base_url=base_url, headers={"X-API-Key": key}, timeout=30, trust_env=False
-    ) as client:
+    async with http_client(base_url, key) as client:
         return await client.request(method, path, json=document)
 
 

@@ -68,6 +68,16 @@ def free_port() -> int:
     return port
 
 
+def http_client(base_url: str, key: str | None, **options: Any) -> httpx2.AsyncClient:
+    """Return a client of the server at *base_url* with *key*, ``None`` for none."""
+    headers = dict(options.pop("headers", {}))
+    if key is not None:
+        headers["X-API-Key"] = key
+    # No certificates are loaded for it: that takes longer than most requests of the tests.
+    options = {"timeout": 30, "trust_env": False, "verify": False, **options}
+    return httpx2.AsyncClient(base_url=base_url, headers=headers, **options)
+
+
 @dataclass(frozen=True)
 class LiveServer:
     """A server that runs in this process and event loop."""
@@ -79,12 +89,7 @@ class LiveServer:
 
     def client(self, key: str | None = "", **options: Any) -> httpx2.AsyncClient:
         """Return a client with *key* (the server's own by default, ``None`` for none)."""
-        headers = dict(options.pop("headers", {}))
-        if key is not None:
-            headers["X-API-Key"] = key or self.key
-        return httpx2.AsyncClient(
-            base_url=self.base_url, headers=headers, timeout=30, trust_env=False, **options
-        )
+        return http_client(self.base_url, self.key if key == "" else key, **options)
 
     async def new_key(self, **options: Any) -> str:
         """Store a new key, see :func:`create_key`, and return it."""
