@@ -30,6 +30,7 @@ _WEIGHTS: dict[TroubleKind, int] = {
     "split": 10,
 }
 _READ_BYTES = 16_384
+_BUFFER_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,8 @@ class Proxy:
         """Return whether the client's connection is to be closed cleanly."""
         if trouble.kind == "refuse":
             return False
-        host, port = self._upstream.host, self._upstream.port
-        from_server, to_server = await asyncio.open_connection(host, port)
+        writer.transport.set_write_buffer_limits(high=_BUFFER_BYTES)
+        from_server, to_server = await _connect(self._upstream)
         asking = asyncio.create_task(_ask(reader, to_server))
         answering = asyncio.create_task(_answer(trouble, from_server, writer))
         try:
@@ -131,6 +132,19 @@ class Proxy:
             answering.cancel()
             await asyncio.gather(asking, answering, return_exceptions=True)
             to_server.transport.abort()
+
+
+async def _connect(server: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    connection = socket.socket()
+    connection.setblocking(False)
+    # Small, or a reader that is slow behind this proxy would not be slow for the server.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+    try:
+        await asyncio.get_running_loop().sock_connect(connection, (server.host, server.port))
+        return await asyncio.open_connection(sock=connection, limit=_BUFFER_BYTES)
+    except BaseException:
+        connection.close()
+        raise
 
 
 async def _answer(

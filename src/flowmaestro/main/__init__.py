@@ -9,6 +9,7 @@
     server.py         uvicorn around it: signals, shutdown, `listening on …`
     logs.py           the server's log lines
     local_run.py      one execution without a server
+    doctor/           what an operator would look at when something is wrong
 
 ``serve(settings)`` is the whole server; ``running(settings)`` embeds it under another one.
 

@@ -2,10 +2,11 @@
 
 Reading order: ``models`` (the values), ``storage`` (the door), ``log``, ``executions``,
 ``workflows``, ``keys`` (the parts), ``schema`` (the tables), ``sqlite/`` (the writer thread with
-its group commit, and the readers), ``migrations/``.
+its group commit, and the readers), ``migrations/``, ``upkeep/`` (backup, restore, checks).
 """
 
 from flowmaestro.storage.errors import (
+    BackupFailed,
     Conflict,
     CursorExpired,
     DatabaseLocked,
@@ -16,6 +17,7 @@ from flowmaestro.storage.errors import (
     IdempotencyMismatch,
     LogEnded,
     NotFound,
+    RestoreFailed,
     StorageClosed,
     StorageError,
     StorageUnavailable,
@@ -53,6 +55,7 @@ from flowmaestro.storage.workflows import Workflows
 
 __all__ = [
     "ApiKey",
+    "BackupFailed",
     "CommitListener",
     "Conflict",
     "CursorExpired",
@@ -80,6 +83,7 @@ __all__ = [
     "NewKey",
     "NotFound",
     "Page",
+    "RestoreFailed",
     "Storage",
     "StorageClosed",
     "StorageError",

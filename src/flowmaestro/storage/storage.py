@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import stat
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -86,6 +89,7 @@ class Storage:
 def _prepare(engine: sa.Engine, path: Path) -> None:
     require_folder(path)
     require_write_ahead_log(path)
+    _make_private(path)
     try:
         with engine.connect() as connection:
             bring_up_to_date(connection, str(path))
@@ -93,3 +97,14 @@ def _prepare(engine: sa.Engine, path: Path) -> None:
         raise
     except sa.exc.DBAPIError as error:
         raise unusable(error, path) from error
+
+
+def _make_private(path: Path) -> None:
+    """Make a new database's file one that only its owner may open; SQLite gives the files beside
+    it the same mode.
+
+    Without opening it: to close a file is to lose the locks that this process has on it, another
+    thread's with them. Where that cannot be done, SQLite makes the file, or says why not.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        os.mknod(path, stat.S_IFREG | 0o600)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -77,3 +78,19 @@ assert "alembic" not in sys.modules
 
 def test_neither_a_new_database_nor_a_current_one_imports_alembic(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", IMPORTS, str(tmp_path / "new.db")], check=True)
+
+
+async def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    async with await Storage.open(str(path)) as storage:
+        await create_execution(storage)
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(["new.db", "new.db-wal", "new.db-shm"], 0o600)
+
+
+async def test_the_mode_of_a_database_that_is_there_stays(tmp_path: Path) -> None:
+    path = tmp_path / "there.db"
+    await open_and_close(path)
+    path.chmod(0o640)
+    await open_and_close(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640

@@ -72,7 +72,7 @@ def _effect(random: Random) -> dict[str, Any]:
         milliseconds=random.choice([0, 0, 5, 40, 150]),
         failing_attempts=failing,
         messages=random.choice([0, 0, 2]),
-        size=random.choice([0, 1, 400]),
+        size=random.choice([0, 1, 400, 6000]),
     )
     if failing and random.random() < 0.7:
         delay_ms = random.choice([1, 50])
