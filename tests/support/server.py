@@ -102,11 +102,10 @@ class _EmbeddedServer(Server):
 
 
 @contextlib.asynccontextmanager
-async def live_server(
-    folder: Path, *, clock: MovedClock | None = None, **settings: Any
-) -> AsyncIterator[LiveServer]:
-    """Run a server in this event loop, with a database in *folder* and further *settings*."""
-    clock = clock or MovedClock()
+async def live_server(folder: Path, **settings: Any) -> AsyncIterator[LiveServer]:
+    """Run a server in this event loop, with a database in *folder* and further *settings*, and
+    with *clock*, a :class:`MovedClock`, if that is among them."""
+    clock = settings.pop("clock", None) or MovedClock()
     configured = Settings(
         **{
             "database": database_url(folder),
@@ -205,6 +204,12 @@ class ServerProcess:
         if self.process.stdout is not None:
             self.process.stdout.close()
         return code
+
+    def client(self, key: str) -> httpx2.AsyncClient:
+        """Return a client with *key*."""
+        return httpx2.AsyncClient(
+            base_url=self.base_url, headers={"X-API-Key": key}, timeout=30, trust_env=False
+        )
 
     async def new_key(self, **options: Any) -> str:
         """Store a new key in its database, from outside; see :func:`create_key`."""

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from flowmaestro.nodes import Expanded, NodeContext, NodeError, NodeType, Reporter, Result, Routed
 from flowmaestro.workflow import GraphNode
 from flowmaestro.workflow.expressions import ExpressionError, compile_value, evaluate
+from flowmaestro.workflow.trace_context import TraceContext
 
 from .redaction import Redactor
 
@@ -56,6 +57,7 @@ class NodeRequest:
     :param inputs: the inputs of the workflow that the node is part of.
     :param timeout_ms: how long the attempt may take; ``None`` is no limit.
     :param elapsed_ms: see :attr:`NodeContext.elapsed_ms`.
+    :param trace: the execution's place in a trace.
     """
 
     execution_id: str
@@ -67,6 +69,7 @@ class NodeRequest:
     reporter: Reporter
     timeout_ms: int | None = None
     elapsed_ms: int = 0
+    trace: TraceContext | None = None
 
 
 async def execute_node(
@@ -131,6 +134,7 @@ def _start(node_type: NodeType, request: NodeRequest, executor: Executor) -> Any
         evaluator=_Evaluator(request.names),
         executor=executor,
         elapsed_ms=request.elapsed_ms,
+        trace=request.trace,
     )
     return node_type.run(config, context)
 
@@ -181,10 +185,9 @@ def _failed(request: NodeRequest, error: Exception, redactor: Redactor) -> Faile
         case _:
             # Not `exc_info`: a traceback quotes values, and a value may be a secret.
             logger.warning(
-                "node %s of %s raised %s",
-                request.node_id,
-                request.execution_id,
+                "the node raised %s",
                 redactor.text("".join(traceback.format_exception(error))),
+                extra={"node_id": request.node_id, "attempt": request.attempt},
             )
             sentence = str(error) or "no message"
             return Failed(_shortened(f"{type(error).__name__}: {sentence}"), "node_error")

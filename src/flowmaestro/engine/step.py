@@ -45,6 +45,7 @@ from flowmaestro.workflow import (
     overdue,
     progress,
 )
+from flowmaestro.workflow.trace_context import TraceContext
 
 from .clock import ExecutionClock
 from .execute_node import Completed, Failed, NodeRequest, Outcome, execute_inline
@@ -52,6 +53,7 @@ from .options import EngineOptions
 from .redaction import Redactor
 from .reports import Ended, LogMessage, Message, NodeReporter, ProgressReport
 from .slots import NodeSlots
+from .statistics import OBSERVED, EngineStatistics
 
 MAX_STEP_EVENTS = 250
 """A step appends at this many events even if it could go on: readers shall see them come."""
@@ -67,6 +69,7 @@ class RunServices:
     redactor: Redactor
     slots: NodeSlots
     executor: Executor
+    statistics: EngineStatistics
 
 
 @dataclass(slots=True)
@@ -92,6 +95,7 @@ class Stepper:
     :param created_at: when the execution was accepted.
     :param clock: the execution's.
     :param post: puts a message of a node into the inbox.
+    :param trace: the execution's place in a trace.
     """
 
     def __init__(
@@ -102,6 +106,7 @@ class Stepper:
         created_at: datetime,
         clock: ExecutionClock,
         post: Callable[[Message], None],
+        trace: TraceContext | None = None,
     ) -> None:
         self._services = services
         self._recorder = recorder
@@ -109,6 +114,7 @@ class Stepper:
         self._created_at = created_at
         self._clock = clock
         self._post = post
+        self._trace = trace
 
     @property
     def execution_id(self) -> str:
@@ -168,9 +174,10 @@ class Stepper:
             attempt=node.attempt,
             names=ScopeNames(node.scope, extra),
             inputs=node.scope.inputs,
-            reporter=NodeReporter(node.path, node.attempt, self._post),
+            reporter=NodeReporter(node.path, node.attempt, self._post, self._services.statistics),
             timeout_ms=timeout_ms,
             elapsed_ms=milliseconds_between(node.resumed_from, node.started_at or self._clock()),
+            trace=self._trace,
         )
 
     # Commands.
@@ -260,6 +267,8 @@ class Stepper:
         return None
 
     def _record(self, step: Step, event: LoggedEvent) -> None:
+        if type(event) in OBSERVED:
+            self._services.statistics.record(self._state, event)
         self._state.apply(event)
         step.entries.append(LogEntry(event, idempotency_key(event)))
 

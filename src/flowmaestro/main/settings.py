@@ -112,6 +112,8 @@ class Settings(BaseSettings):
     """What ``http`` nodes may reach besides public addresses: addresses, networks, ``loopback``,
     ``private``, or ``*`` for everything. ``None``: nothing on a server, everything in a run without
     one, whose author is its operator."""
+    trace_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Hosts to which ``http`` nodes send a ``traceparent`` header; ``*`` stands for anything."""
 
     providers: Annotated[dict[str, ProviderSettings], NoDecode] = Field(
         default_factory=dict, repr=False
@@ -126,7 +128,7 @@ class Settings(BaseSettings):
     """How long running nodes may take to finish when the server stops. The rest of the ten seconds
     that stopping may take belongs to the streams, the storage and a margin."""
 
-    @field_validator("nodes", "cors_origins", "http_allowed_networks", mode="before")
+    @field_validator("nodes", "cors_origins", "http_allowed_networks", "trace_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):

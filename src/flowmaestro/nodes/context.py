@@ -10,10 +10,13 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Executor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from flowmaestro.events.models import LogLevel
 from flowmaestro.nodes.errors import NodeError
+
+if TYPE_CHECKING:
+    from flowmaestro.workflow.trace_context import TraceContext
 
 T = TypeVar("T")
 
@@ -51,6 +54,15 @@ class NodeContext:
     """How long before this attempt the first of those began that the ends of servers have cut off,
     in milliseconds; 0 if the last attempt was not cut off. A node that only lets time pass has so
     much of it behind it."""
+    trace: TraceContext | None = None
+    """The execution's place in a trace; ``None``: the server sends no traces."""
+
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C Trace Context header of this attempt, for the services that it calls; ``None``
+        when the server sends no traces."""
+        trace = self.trace
+        return None if trace is None else trace.attempt(self.node_id, self.attempt).traceparent
 
     @property
     def idempotency_key(self) -> str:
@@ -145,6 +157,11 @@ class SyncNodeContext:
     def elapsed_ms(self) -> int:
         """See :attr:`NodeContext.elapsed_ms`."""
         return self._context.elapsed_ms
+
+    @property
+    def traceparent(self) -> str | None:
+        """The header of this attempt's trace; see :attr:`NodeContext.traceparent`."""
+        return self._context.traceparent
 
     @property
     def cancelled(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from flowmaestro.nodes.errors import NodeError
@@ -39,6 +40,8 @@ class HttpOptions:
     """More requests than this at once wait for a connection, within their own timeout."""
     max_idle_connections: int = 20
     """The pool asks the system about each of them at every request, 20 microseconds apiece."""
+    traceparent_hosts: tuple[str, ...] = ()
+    """Hosts that ``http`` nodes tell of the trace they are part of; ``*`` stands for anything."""
     use_environment: bool = True
     """Whether ``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY`` and ``SSL_CERT_FILE`` apply."""
     allowed_networks: AllowedNetworks = PUBLIC_ONLY
@@ -89,6 +92,10 @@ class Services:
                 client = await asyncio.to_thread(self._make_chat_client, name, provider)
                 self._chat[name] = client
             return self._chat[name]
+
+    def may_be_told_of_traces(self, host: str) -> bool:
+        """Return whether requests to *host* get a ``traceparent`` header."""
+        return any(fnmatchcase(host.lower(), name) for name in self._options.traceparent_hosts)
 
     async def aclose(self) -> None:
         """Close every connection. Requests that are under way fail."""

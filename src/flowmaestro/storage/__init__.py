@@ -49,11 +49,19 @@ from flowmaestro.storage.models import (
     WorkflowVersion,
 )
 from flowmaestro.storage.options import StorageOptions
+from flowmaestro.storage.statistics import (
+    LONG_SECONDS,
+    SHORT_SECONDS,
+    Distribution,
+    StorageStatistics,
+)
 from flowmaestro.storage.storage import Storage
 from flowmaestro.storage.url import database_path
 from flowmaestro.storage.workflows import Workflows
 
 __all__ = [
+    "LONG_SECONDS",
+    "SHORT_SECONDS",
     "ApiKey",
     "BackupFailed",
     "CommitListener",
@@ -63,6 +71,7 @@ __all__ = [
     "DatabaseLocked",
     "DatabaseTooNew",
     "DatabaseUnusable",
+    "Distribution",
     "Environment",
     "ErrorDetails",
     "EventLog",
@@ -88,6 +97,7 @@ __all__ = [
     "StorageClosed",
     "StorageError",
     "StorageOptions",
+    "StorageStatistics",
     "StorageUnavailable",
     "UnknownExecution",
     "UnknownKey",

@@ -22,6 +22,7 @@ from flowmaestro.storage.sqlite.faults import unusable
 from flowmaestro.storage.sqlite.readers import Readers
 from flowmaestro.storage.sqlite.write_ahead_log import require_write_ahead_log
 from flowmaestro.storage.sqlite.writer import Writer
+from flowmaestro.storage.statistics import StorageStatistics
 from flowmaestro.storage.url import database_path, require_folder
 from flowmaestro.storage.workflows import Workflows
 
@@ -35,11 +36,14 @@ class Storage:
     def __init__(self, path: Path, engine: sa.Engine, options: StorageOptions) -> None:
         listeners = CommitListeners()
         ids = IdGenerator()
-        self._writer = Writer(engine, options, listeners.tell)
-        self._readers = Readers(reading_engine(path, options), options.reader_threads)
+        self.statistics = StorageStatistics()
+        self._writer = Writer(engine, options, listeners.tell, self.statistics)
+        self._readers = Readers(
+            reading_engine(path, options), options.reader_threads, self.statistics
+        )
         self.path = path
         self.ids = ids
-        self.log = EventLog(self._writer, self._readers, listeners, options)
+        self.log = EventLog(self._writer, self._readers, listeners, options, self.statistics)
         self.executions = Executions(self._writer, self._readers, options)
         self.workflows = Workflows(self._writer, self._readers, ids, options)
         self.keys = Keys(self._writer, self._readers, ids, options)
@@ -70,6 +74,16 @@ class Storage:
         """
         await self._writer.aclose()
         await self._readers.aclose()
+
+    def queues(self) -> dict[str, tuple[int, int | None]]:
+        """Return how much waits in each queue, and the bound of each that has one."""
+        gate = self._writer.gate
+        return {
+            "log_writes": (gate.count, gate.max_count),
+            "log_bytes": (gate.bytes, gate.max_bytes),
+            "log_writers_waiting": (gate.waiting, None),
+            "log_reads": (self._readers.pending, None),
+        }
 
     async def check(self) -> None:
         """Read a little from the database.

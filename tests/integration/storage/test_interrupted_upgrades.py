@@ -55,7 +55,7 @@ async def test_it_is_done_or_not(tmp_path: Path, start: str) -> None:
     folders = kill_at_every_step("upgrade", template, tmp_path / "copies")
     after = contents(folders[-1] / DATABASE)
     assert before != after
-    assert len(folders) > 10
+    assert len(folders) > 5
     for folder in folders:
         assert contents(folder / DATABASE) in (before, after)
         await open_and_close(folder / DATABASE)
@@ -67,7 +67,7 @@ async def test_a_table_that_others_refer_to_can_be_made_anew(
 ) -> None:
     template = tmp_path / "template"
     template.mkdir()
-    schema_fixture("0001").load(template / DATABASE)
+    schema_fixture(REVISIONS[-1]).load(template / DATABASE)
     before = contents(template / DATABASE)
     folders = kill_at_every_step("upgrade-further", template, tmp_path / "copies")
     after = contents(folders[-1] / DATABASE)

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import sqlalchemy as sa
+from alembic import command
 from alembic.script import ScriptDirectory
 
 from flowmaestro.storage import Storage
@@ -31,7 +33,12 @@ def schema(path: Path) -> dict[str, list[str]]:
     ]
     database.close()
     return {
-        name: sorted(re.sub(r"\s+", " ", line).strip(" ,") for line in sql.split("\n"))
+        name: sorted(
+            # A column that was added later stands behind the constraints.
+            re.sub(r"\s+", " ", part).strip(" ()")
+            for part in re.split(r",?\s*\n|, ", sql)
+            if part.strip(" ()")
+        )
         for name, sql in rows
     }
 
@@ -49,6 +56,30 @@ async def test_migrations_and_tables_make_the_same_schema(tmp_path: Path) -> Non
         log = (await create_execution(storage)).id
         assert len(await storage.log.append(log, [note(log)])) == 1
     assert schema(created) == schema(migrated)
+
+
+OLD_EXECUTION = """
+INSERT INTO executions (id, status, trimmed_through, workspace, workflow_id, workflow_name,
+                        created_at, definitions, inputs)
+VALUES ('exec_old', 'pending', 0, 'default', 'wf', 'Workflow', 1700000000000, '{}', '{"a": 1}')
+"""
+
+
+async def test_what_the_first_revision_holds_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        command.upgrade(config(connection), "0001")
+        connection.exec_driver_sql(OLD_EXECUTION)
+    engine.dispose()
+    async with await Storage.open(str(path)) as storage:
+        [execution] = await storage.executions.unfinished()
+        assert (execution.id, execution.inputs, execution.traceparent) == (
+            "exec_old",
+            {"a": 1},
+            None,
+        )
+        assert len(await storage.log.append("exec_old", [note("exec_old")])) == 1
 
 
 def test_every_revision_is_known_in_order() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -91,7 +92,7 @@ def make_http(services: Services) -> NodeType:
             HttpRequest(
                 method=config.method,
                 url=config.url,
-                headers=config.headers,
+                headers=_with_trace(config, context, services),
                 query=config.query,
                 body=config.body,
                 timeout_ms=config.timeout_ms,
@@ -117,3 +118,16 @@ def make_http(services: Services) -> NodeType:
         description="Sends an HTTP request and gives the response.",
     )
     return NodeType(spec, run)
+
+
+def _with_trace(config: HttpConfig, context: NodeContext, services: Services) -> dict[str, str]:
+    """Return the request's headers, with the attempt's trace for hosts that may be told of it."""
+    traceparent = context.traceparent
+    if traceparent is None or not services.may_be_told_of_traces(
+        urlsplit(config.url).hostname or ""
+    ):
+        return config.headers
+    given = {name.lower() for name in config.headers}
+    return (
+        config.headers if "traceparent" in given else {**config.headers, "traceparent": traceparent}
+    )

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from flowmaestro.storage.errors import DatabaseTooNew, DatabaseUnusable
 from flowmaestro.storage.schema import metadata
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision, oldest first; a test compares them with the files in ``versions/``."""
 
 
