@@ -14,6 +14,7 @@ from flowmaestro.events import Event, decode_event
 from flowmaestro.nodes import Registry, Services
 from flowmaestro.storage import Execution, Storage, StorageOptions
 from flowmaestro.workflow import to_document, validate
+from tests.support.clock import MovedClock
 
 WORKSPACE = "default"
 
@@ -93,6 +94,7 @@ async def workbench(
     options: EngineOptions | None = None,
     storage_options: StorageOptions | None = None,
     start: bool = True,
+    clock: MovedClock | None = None,
 ) -> AsyncIterator[Workbench]:
     """Open a storage at *path* with a started engine, and close both at the end."""
     services = Services()
@@ -100,7 +102,8 @@ async def workbench(
     for module in modules:
         registry = registry.with_module(module)
     async with await Storage.open(str(path), options=storage_options) as storage:
-        engine = LocalEngine(storage, registry, options)
+        clock = clock or MovedClock()
+        engine = LocalEngine(storage, registry, options, now=clock.now, steady=clock.steady)
         if start:
             await engine.start()
         try:

@@ -22,6 +22,7 @@ from flowmaestro.api.keys import BUNDLES, display_prefix, generate_key, hash_key
 from flowmaestro.main import Running, Settings, running
 from flowmaestro.main.server import Server, listen, uvicorn_config
 from flowmaestro.storage import ApiKey, NewKey, Storage
+from tests.support.clock import MovedClock
 
 SERVE = (
     "from flowmaestro.main import load_settings, serve; raise SystemExit(serve(load_settings()))"
@@ -67,6 +68,16 @@ def free_port() -> int:
     return port
 
 
+def http_client(base_url: str, key: str | None, **options: Any) -> httpx2.AsyncClient:
+    """Return a client of the server at *base_url* with *key*, ``None`` for none."""
+    headers = dict(options.pop("headers", {}))
+    if key is not None:
+        headers["X-API-Key"] = key
+    # No certificates are loaded for it: that takes longer than most requests of the tests.
+    options = {"timeout": 30, "trust_env": False, "verify": False, **options}
+    return httpx2.AsyncClient(base_url=base_url, headers=headers, **options)
+
+
 @dataclass(frozen=True)
 class LiveServer:
     """A server that runs in this process and event loop."""
@@ -78,12 +89,7 @@ class LiveServer:
 
     def client(self, key: str | None = "", **options: Any) -> httpx2.AsyncClient:
         """Return a client with *key* (the server's own by default, ``None`` for none)."""
-        headers = dict(options.pop("headers", {}))
-        if key is not None:
-            headers["X-API-Key"] = key or self.key
-        return httpx2.AsyncClient(
-            base_url=self.base_url, headers=headers, timeout=30, trust_env=False, **options
-        )
+        return http_client(self.base_url, self.key if key == "" else key, **options)
 
     async def new_key(self, **options: Any) -> str:
         """Store a new key, see :func:`create_key`, and return it."""
@@ -97,7 +103,9 @@ class _EmbeddedServer(Server):
 
 @contextlib.asynccontextmanager
 async def live_server(folder: Path, **settings: Any) -> AsyncIterator[LiveServer]:
-    """Run a server in this event loop, with a database in *folder* and further *settings*."""
+    """Run a server in this event loop, with a database in *folder* and further *settings*, and
+    with *clock*, a :class:`MovedClock`, if that is among them."""
+    clock = settings.pop("clock", None) or MovedClock()
     configured = Settings(
         **{
             "database": database_url(folder),
@@ -106,7 +114,7 @@ async def live_server(folder: Path, **settings: Any) -> AsyncIterator[LiveServer
             **settings,
         }
     )
-    async with running(configured) as parts:
+    async with running(configured, clock=clock.now, steady=clock.steady) as parts:
         key, _ = await create_key(parts.storage)
         # As a server of its own listens: a socket that is not told to be TCP's would be given no
         # TCP_NODELAY by asyncio, and every answer would wait 40 ms for an acknowledgement.

@@ -70,7 +70,7 @@ def create_app(services: ApiServices) -> Application:
     )
     app.state.services = services
     app.state.metrics = metrics
-    app.state.rate_limiter = RateLimiter()
+    app.state.rate_limiter = RateLimiter(services.clock, services.steady)
     _connect_metrics(services, metrics)
     # The router tries one after the other, so the one in a hurry comes first.
     for route in sorted(ROUTES, key=lambda route: not route.direct):

@@ -92,7 +92,7 @@ async def authenticate(request: Request, *, watched: bool = False) -> Caller:
         raise _refused("invalid_api_key", "There is no such API key.")
     request.scope[KEY_ID_KEY] = key.id
     _check_usable(key, "This API key", services.clock())
-    await _count(request, key)
+    _count(request, key)
     return Caller(key, presented)
 
 
@@ -137,7 +137,7 @@ async def authenticate_reader(request: Request, execution_id: str) -> Caller:
             f"This ticket opens the events of {ticket.execution_id} and nothing else: ask for one "
             "of this execution."
         )
-    await _count(request, found.key)
+    _count(request, found.key)
     return Caller(found.key, found.key_hash)
 
 
@@ -148,8 +148,8 @@ def _check_usable(key: ApiKey, name: str, now: datetime) -> None:
         raise _refused("expired_api_key", f"{name} has expired.", {"credential": "key"})
 
 
-async def _count(request: Request, key: ApiKey) -> None:
-    headers = await request.app.state.rate_limiter.take(key)
+def _count(request: Request, key: ApiKey) -> None:
+    headers = request.app.state.rate_limiter.take(key)
     request.scope[RESPONSE_HEADERS_KEY].update(headers)
 
 

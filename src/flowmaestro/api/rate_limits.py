@@ -1,47 +1,59 @@
 """How many requests a key may make, per minute and per day.
 
-Windows are fixed and start with their first request. The counts are this process's own: with
-several replicas each one grants the limit (the ``limits`` library has shared storages for that).
+Windows are fixed and start with their first request. Their length is measured with a clock that
+nobody sets, so that a wall clock which is set back locks nobody out. The counts are this process's
+own: with several replicas each one grants the limit.
 """
 
 from __future__ import annotations
 
 import math
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from flowmaestro.api.errors import ApiError
 from flowmaestro.storage import ApiKey
 
-if (
-    TYPE_CHECKING
-):  # imported by the first key with a limit: it is slow, and the start is not its time
-    from limits import RateLimitItem
-    from limits.aio.strategies import FixedWindowRateLimiter
+WINDOW_SECONDS = {"minute": 60, "day": 24 * 60 * 60}
+_KEPT_WINDOWS = 1_000
+"""So many windows may be over and still in memory."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Window:
-    item: RateLimitItem
+    """The requests of one key since some moment."""
+
     name: str
-    allowed: bool
-    remaining: int
-    reset_at: float  # seconds since the epoch
+    limit: int
+    ends: float
+    """In the seconds of the steady clock."""
+    taken: int = 0
+
+    @property
+    def exceeded(self) -> bool:
+        return self.taken > self.limit
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit - self.taken)
 
 
 class RateLimiter:
-    """Counts the requests of each key; one open stream is one request."""
+    """Counts the requests of each key; one open stream is one request.
 
-    @cached_property
-    def _limiter(self) -> FixedWindowRateLimiter:
-        from limits.aio.storage import MemoryStorage
-        from limits.aio.strategies import FixedWindowRateLimiter
+    Args:
+        clock: the wall clock, aware: for what callers are told.
+        steady: seconds by a clock that nobody sets.
+    """
 
-        return FixedWindowRateLimiter(MemoryStorage())
+    def __init__(self, clock: Callable[[], datetime], steady: Callable[[], float]) -> None:
+        self._clock = clock
+        self._steady = steady
+        self._windows: dict[tuple[str, str], _Window] = {}
+        self._sweep_at = _KEPT_WINDOWS
 
-    async def take(self, key: ApiKey) -> dict[str, str]:
+    def take(self, key: ApiKey) -> dict[str, str]:
         """Count one request of *key* and return the ``X-RateLimit-*`` headers of its answer.
 
         ``-Reset`` is the second since the epoch at which the minute's window ends (the day's for a
@@ -51,47 +63,54 @@ class RateLimiter:
             ApiError: ``rate_limit_exceeded``, with ``Retry-After`` and the same headers. A request
                 that the minute's limit refuses does not count for the day.
         """
-        if not (key.rate_limit_per_minute or key.rate_limit_per_day):
-            return {}
-        from limits import RateLimitItemPerDay, RateLimitItemPerMinute
-
+        limits = {"minute": key.rate_limit_per_minute, "day": key.rate_limit_per_day}
+        now = self._steady()
         windows: list[_Window] = []
-        if key.rate_limit_per_minute:
-            per_minute = RateLimitItemPerMinute(key.rate_limit_per_minute)
-            windows.append(await self._hit(per_minute, "minute", key.id))
-        if key.rate_limit_per_day and all(window.allowed for window in windows):
-            per_day = RateLimitItemPerDay(key.rate_limit_per_day)
-            windows.append(await self._hit(per_day, "day", key.id))
-        headers = _headers(windows)
-        for window in windows:
-            if not window.allowed:
-                raise _exceeded(window, headers)
+        for name, limit in limits.items():
+            if limit:
+                windows.append(self._count(key.id, name, limit, now))
+                if windows[-1].exceeded:
+                    break
+        if not windows:
+            return {}
+        headers = self._headers(windows, now)
+        if windows[-1].exceeded:
+            raise _refused(windows[-1], now, headers)
         return headers
 
-    async def _hit(self, item: RateLimitItem, name: str, key_id: str) -> _Window:
-        allowed = await self._limiter.hit(item, key_id)
-        stats = await self._limiter.get_window_stats(item, key_id)
-        return _Window(item, name, allowed, stats.remaining, stats.reset_time)
+    def _count(self, key_id: str, name: str, limit: int, now: float) -> _Window:
+        window = self._windows.get((key_id, name))
+        if window is None or window.ends <= now:
+            if len(self._windows) >= self._sweep_at:
+                self._forget_ended(now)
+            window = _Window(name, limit, ends=now + WINDOW_SECONDS[name])
+            self._windows[key_id, name] = window
+        window.taken += 1
+        return window
+
+    def _forget_ended(self, now: float) -> None:
+        self._windows = {k: window for k, window in self._windows.items() if window.ends > now}
+        self._sweep_at = len(self._windows) + _KEPT_WINDOWS
+
+    def _headers(self, windows: list[_Window], now: float) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        for window in windows:
+            suffix = "-Day" if window.name == "day" else ""
+            headers[f"X-RateLimit-Limit{suffix}"] = str(window.limit)
+            headers[f"X-RateLimit-Remaining{suffix}"] = str(window.remaining)
+        reset_at = self._clock().timestamp() + windows[0].ends - now
+        headers["X-RateLimit-Reset"] = str(math.ceil(reset_at))
+        return headers
 
 
-def _headers(windows: list[_Window]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for window in windows:
-        suffix = "-Day" if window.name == "day" else ""
-        headers[f"X-RateLimit-Limit{suffix}"] = str(window.item.amount)
-        headers[f"X-RateLimit-Remaining{suffix}"] = str(window.remaining)
-        headers.setdefault("X-RateLimit-Reset", str(math.ceil(window.reset_at)))
-    return headers
-
-
-def _exceeded(window: _Window, headers: dict[str, str]) -> ApiError:
-    retry_after_seconds = max(1, math.ceil(window.reset_at - time.time()))
+def _refused(window: _Window, now: float, headers: dict[str, str]) -> ApiError:
+    retry_after_seconds = max(1, math.ceil(window.ends - now))
     return ApiError(
         "rate_limit_exceeded",
-        f"This key may make {window.item.amount} requests a {window.name}; "
+        f"This key may make {window.limit} requests a {window.name}; "
         f"try again in {retry_after_seconds} s.",
         {
-            "limit": window.item.amount,
+            "limit": window.limit,
             "window": window.name,
             "retry_after_seconds": retry_after_seconds,
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -92,6 +93,9 @@ class ApiServices:
     options: ApiOptions = field(default_factory=ApiOptions)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     clock: Callable[[], datetime] = _utc_now
+    """The wall clock, aware."""
+    steady: Callable[[], float] = time.monotonic
+    """Seconds by a clock that nobody sets."""
 
 
 def services_of(request: Request) -> ApiServices:

@@ -4,6 +4,7 @@ Reading order: ``execute_node`` (one attempt of one node), ``run`` (one executio
 of them, and recovery).
 """
 
+from .clock import steady_seconds, utc_now
 from .errors import (
     AlreadyEnded,
     EngineBusy,
@@ -24,4 +25,6 @@ __all__ = [
     "InvalidInputs",
     "LocalEngine",
     "UncallableWorkflow",
+    "steady_seconds",
+    "utc_now",
 ]

@@ -11,6 +11,7 @@ from flowmaestro.events import ExecutionCancelled, ExecutionFailed, TerminalEven
 from flowmaestro.storage import EventLog, Execution, LogEnded, LogEntry
 from flowmaestro.workflow import milliseconds_between
 
+from .clock import whole_milliseconds
 from .statistics import EngineStatistics
 
 logger = logging.getLogger("flowmaestro.engine")
@@ -34,7 +35,7 @@ class Endings:
 
         :raises StorageUnavailable: if that could not be recorded.
         """
-        now = self._now()
+        now = self._time_to_end(execution)
         await self._end(
             execution,
             ExecutionFailed(
@@ -53,7 +54,7 @@ class Endings:
 
         :raises StorageUnavailable: if that could not be recorded.
         """
-        now = self._now()
+        now = self._time_to_end(execution)
         await self._end(
             execution,
             ExecutionCancelled(
@@ -64,6 +65,10 @@ class Endings:
                 duration_ms=milliseconds_between(execution.started_at or execution.created_at, now),
             ),
         )
+
+    def _time_to_end(self, execution: Execution) -> datetime:
+        """Return the time: not before the execution began, whatever the wall clock says."""
+        return max(whole_milliseconds(self._now()), execution.started_at or execution.created_at)
 
     async def _end(self, execution: Execution, event: TerminalEvent) -> None:
         try:

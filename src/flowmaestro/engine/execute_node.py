@@ -58,6 +58,7 @@ class NodeRequest:
     :param names: what the node's templates may name, secrets included.
     :param inputs: the inputs of the workflow that the node is part of.
     :param timeout_ms: how long the attempt may take; ``None`` is no limit.
+    :param elapsed_ms: see :attr:`NodeContext.elapsed_ms`.
     :param trace: the execution's place in a trace.
     """
 
@@ -69,6 +70,7 @@ class NodeRequest:
     inputs: Mapping[str, Any]
     reporter: Reporter
     timeout_ms: int | None = None
+    elapsed_ms: int = 0
     trace: TraceContext | None = None
 
 
@@ -133,6 +135,7 @@ def _start(node_type: NodeType, request: NodeRequest, executor: Executor) -> Any
         reporter=request.reporter,
         evaluator=_Evaluator(request.names),
         executor=executor,
+        elapsed_ms=request.elapsed_ms,
         trace=request.trace,
     )
     return node_type.run(config, context)

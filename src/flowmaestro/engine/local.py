@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flowmaestro.events import decode_event
@@ -25,6 +25,7 @@ from flowmaestro.storage import (
 )
 from flowmaestro.workflow import ExecutionState, Recorder, check_inputs
 
+from .clock import ExecutionClock, steady_seconds, utc_now, whole_milliseconds
 from .definitions import Definitions
 from .endings import Endings
 from .errors import AlreadyEnded, EngineBusy, EngineStopping, InvalidInputs
@@ -47,12 +48,6 @@ RETRY_SECONDS = 1.0
 """How long to wait before the storage is asked again for work that it could not give."""
 
 
-def utc_now() -> datetime:
-    """Return the current time, aware and in UTC, to the millisecond: as events are stored."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
-
-
 class LocalEngine:
     """Runs executions in this process.
 
@@ -60,6 +55,7 @@ class LocalEngine:
     :param node_types: the node types by name.
     :param options: its bounds, and the operator's secrets.
     :param now: the wall clock: aware, UTC.
+    :param steady: seconds by a clock that nobody sets.
     """
 
     def __init__(
@@ -69,10 +65,12 @@ class LocalEngine:
         options: EngineOptions | None = None,
         *,
         now: Callable[[], datetime] = utc_now,
+        steady: Callable[[], float] = steady_seconds,
     ) -> None:
         self._storage = storage
         self._options = options or EngineOptions()
         self._now = now
+        self._steady = steady
         self._definitions = Definitions(storage.workflows)
         self._slots = NodeSlots(self._options.max_running_nodes)
         self._executor = DaemonThreadExecutor()
@@ -86,7 +84,6 @@ class LocalEngine:
             slots=self._slots,
             executor=self._executor,
             statistics=self.statistics,
-            now=now,
         )
         self._runs: dict[str, ExecutionRun] = {}
         self._tasks: dict[str, asyncio.Task[bool]] = {}
@@ -189,7 +186,7 @@ class LocalEngine:
                 workflow_name=workflow.name,
                 definitions=versions,
                 inputs=inputs,
-                created_at=self._now(),
+                created_at=whole_milliseconds(self._now()),
                 idempotency=idempotency,
                 traceparent=traceparent,
             )
@@ -333,7 +330,10 @@ class LocalEngine:
                 self.statistics.recovered += 1
                 logger.info("execution goes on from its log", extra={"events": state.last_number})
             recorder = Recorder(execution.id, execution.workflow_id, execution.workflow_name)
-            run = ExecutionRun(self._services, recorder, state, execution, trace)
+            clock = ExecutionClock(
+                self._now, self._steady, not_before=max(execution.created_at, state.now)
+            )
+            run = ExecutionRun(self._services, recorder, state, execution, clock, trace)
             self._runs[execution.id] = run
             if not self._accepting:
                 run.drain()

@@ -17,6 +17,7 @@ from flowmaestro.storage import Execution, LogEnded, LogEntry, StorageClosed, St
 from flowmaestro.workflow import ExecutionState, NodeState, Recorder, milliseconds_between
 from flowmaestro.workflow.trace_context import TraceContext
 
+from .clock import ExecutionClock
 from .endings import note_end
 from .execute_node import Failed, execute_node
 from .log_context import set_log_fields
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 FIRST_APPEND_RETRY_SECONDS = 0.1
 LAST_APPEND_RETRY_SECONDS = 5.0
+LONGEST_SLEEP_SECONDS = 60.0
+"""How late a limit may be noticed that has passed while the machine was asleep: the event loop's
+timers stand still meanwhile, and the execution's clock does not."""
 
 
 class ConflictingLog(Exception):
@@ -41,6 +45,7 @@ class ExecutionRun:
 
     :param state: the state as its log gives it.
     :param execution: its row.
+    :param clock: its time.
     :param trace: its place in a trace.
     """
 
@@ -50,12 +55,15 @@ class ExecutionRun:
         recorder: Recorder,
         state: ExecutionState,
         execution: Execution,
+        clock: ExecutionClock,
         trace: TraceContext | None = None,
     ) -> None:
         self._services = services
         self._recorder = recorder
         self._state = state
-        self._stepper = Stepper(services, recorder, state, execution.created_at, self.post, trace)
+        self._stepper = Stepper(
+            services, recorder, state, execution.created_at, clock, self.post, trace
+        )
         self._execution = execution
         self._trace = trace
         self._inbox: deque[Message] = deque()
@@ -154,7 +162,8 @@ class ExecutionRun:
         deadline = self._stepper.next_deadline(now, may_start_nodes=not self._draining)
         timer = None
         if deadline is not None:
-            timer = loop.call_later(max(0.0, (deadline - now).total_seconds()), self._wake)
+            seconds = max(0.0, (deadline - now).total_seconds())
+            timer = loop.call_later(min(seconds, LONGEST_SLEEP_SECONDS), self._wake)
         try:
             await self._waiter
         finally:

@@ -47,6 +47,7 @@ from flowmaestro.workflow import (
 )
 from flowmaestro.workflow.trace_context import TraceContext
 
+from .clock import ExecutionClock
 from .execute_node import Completed, Failed, NodeRequest, Outcome, execute_inline
 from .options import EngineOptions
 from .redaction import Redactor
@@ -69,8 +70,6 @@ class RunServices:
     slots: NodeSlots
     executor: Executor
     statistics: EngineStatistics
-    now: Callable[[], datetime]
-    """The wall clock: aware, UTC."""
 
 
 @dataclass(slots=True)
@@ -94,6 +93,7 @@ class Stepper:
 
     :param state: the state as the execution's log gives it.
     :param created_at: when the execution was accepted.
+    :param clock: the execution's.
     :param post: puts a message of a node into the inbox.
     :param trace: the execution's place in a trace.
     """
@@ -104,6 +104,7 @@ class Stepper:
         recorder: Recorder,
         state: ExecutionState,
         created_at: datetime,
+        clock: ExecutionClock,
         post: Callable[[Message], None],
         trace: TraceContext | None = None,
     ) -> None:
@@ -111,6 +112,7 @@ class Stepper:
         self._recorder = recorder
         self._state = state
         self._created_at = created_at
+        self._clock = clock
         self._post = post
         self._trace = trace
 
@@ -120,8 +122,9 @@ class Stepper:
 
     def interrupted(self) -> Step:
         """Return what becomes of the nodes that were running when the last server stopped."""
-        step = Step(self._services.now())
-        for command in after_interruption(self._state):
+        step = Step(self._clock())
+        harmless = {name for name, type_ in self._services.node_types.items() if type_.only_waits}
+        for command in after_interruption(self._state, harmless=harmless):
             self._record(step, self._recorder.record(self._state, command, step.now))
         return step
 
@@ -129,7 +132,7 @@ class Stepper:
         self, inbox: deque[Message], *, cancel_reason: str | None, may_start_nodes: bool
     ) -> Step:
         """Empty the *inbox*, and decide until nothing is left but to wait or the step is full."""
-        step = Step(self._services.now())
+        step = Step(self._clock())
         while inbox:
             self._receive(inbox.popleft(), step)
         if cancel_reason is not None and not self._state.ended:
@@ -159,7 +162,7 @@ class Stepper:
     def request(self, node: NodeState, node_type: NodeType) -> NodeRequest:
         """Return what an attempt at *node* needs, with its names as they are now."""
         timeout_ms = node.node.definition.timeout_ms
-        if timeout_ms is None:
+        if timeout_ms is None and not node_type.only_waits:
             timeout_ms = self._services.options.default_node_timeout_ms
         extra: dict[str, Any] = {}
         if node_type.spec.allows_secrets:
@@ -179,6 +182,7 @@ class Stepper:
                 self._services.redactor,
             ),
             timeout_ms=timeout_ms,
+            elapsed_ms=milliseconds_between(node.resumed_from, node.started_at or self._clock()),
             trace=self._trace,
         )
 

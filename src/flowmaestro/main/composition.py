@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,7 +16,7 @@ from flowmaestro.api.app import create_app as create_api
 from flowmaestro.api.key_watch import KeyWatch
 from flowmaestro.api.metrics import Metrics
 from flowmaestro.api.services import ApiOptions, ApiServices, Lifecycle
-from flowmaestro.engine import LocalEngine
+from flowmaestro.engine import LocalEngine, steady_seconds, utc_now
 from flowmaestro.main.http_limits import ConnectionLimits
 from flowmaestro.main.logs import Redactor
 from flowmaestro.main.parts import engine_options, load_registry, node_services
@@ -27,10 +27,6 @@ from flowmaestro.main.tracing.setup import no_metrics
 from flowmaestro.main.vitals import Vitals
 from flowmaestro.storage import Storage, StorageOptions, lock_database
 from flowmaestro.streaming import Hub, Lane, StreamingOptions
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass
@@ -69,10 +65,20 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
+async def running(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    steady: Callable[[], float] = steady_seconds,
+) -> AsyncIterator[Running]:
     """Open everything that *settings* describe; at the end, drain and close it.
 
     The database is locked for as long: two servers never run on one file.
+
+    Args:
+        settings: how it runs.
+        clock: the wall clock, aware: timestamps, and whatever expires at a date.
+        steady: seconds by a clock that nobody sets: how long something takes or may take.
 
     Raises:
         DatabaseUnusable: the database cannot be opened; ``DatabaseLocked``: another server has it.
@@ -86,7 +92,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         registry = load_registry(settings.nodes, services_of_nodes)
         storage = await Storage.open(
             settings.database,
-            options=StorageOptions(max_database_bytes=settings.max_database_bytes),
+            options=StorageOptions(max_database_bytes=settings.max_database_bytes, clock=clock),
         )
         stack.push_async_callback(storage.aclose)
         hub = Hub(storage.log, _streaming_options(settings))
@@ -95,11 +101,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         if tracing is not None:
             stack.push_async_callback(tracing.aclose)
         options = engine_options(settings, trace=None if tracing is None else tracing.root_of)
-        engine = LocalEngine(storage, registry, options)
+        engine = LocalEngine(storage, registry, options, now=clock, steady=steady)
         lifecycle = Lifecycle()
-        key_watch = KeyWatch(
-            storage.keys, hub, seconds=settings.key_recheck_seconds, clock=_utc_now
-        )
+        key_watch = KeyWatch(storage.keys, hub, seconds=settings.key_recheck_seconds, clock=clock)
         services = ApiServices(
             storage=storage,
             engine=engine,
@@ -109,6 +113,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             catalog=registry.catalog,
             options=_api_options(settings),
             lifecycle=lifecycle,
+            clock=clock,
+            steady=steady,
         )
         server = Running(
             app=create_api(services),
@@ -131,14 +137,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 keep_days=settings.retention_days,
                 max_events=settings.retention_max_events,
                 interval_seconds=settings.retention_interval_seconds,
-                clock=_utc_now,
+                clock=clock,
             ),
             name="retention",
         )
         stack.push_async_callback(_cancelled, retention)
         watch = asyncio.create_task(key_watch.watch(), name="key watch")
         stack.push_async_callback(_cancelled, watch)
-        vitals = Vitals(storage, _utc_now)
+        vitals = Vitals(storage, clock)
         _add_metrics(server.app.state.metrics, vitals, tracing)
         looking = asyncio.create_task(vitals.watch(), name="vitals")
         stack.push_async_callback(_cancelled, looking)

@@ -50,6 +50,10 @@ class NodeContext:
     evaluator: Callable[[str], Any]
     executor: Executor | None = None
     """Where functions without ``async`` run; ``None`` is the event loop's default threads."""
+    elapsed_ms: int = 0
+    """How long before this attempt the first of those began that the ends of servers have cut off,
+    in milliseconds; 0 if the last attempt was not cut off. A node that only lets time pass has so
+    much of it behind it."""
     trace: TraceContext | None = None
     """The execution's place in a trace; ``None``: the server sends no traces."""
 
@@ -148,6 +152,11 @@ class SyncNodeContext:
     def idempotency_key(self) -> str:
         """The same for every attempt; see :attr:`NodeContext.idempotency_key`."""
         return self._context.idempotency_key
+
+    @property
+    def elapsed_ms(self) -> int:
+        """See :attr:`NodeContext.elapsed_ms`."""
+        return self._context.elapsed_ms
 
     @property
     def traceparent(self) -> str | None:

@@ -31,6 +31,9 @@ class NodeType:
     run: Run
     inline: bool = False
     """Pure, fast and without I/O: ``run`` returns its result at once and never awaits."""
+    only_waits: bool = False
+    """It lets time pass and does nothing else. So the server's default limit of an attempt is not
+    for it (a ``timeout_ms`` in the definition is), nor is it ever held to be what stops servers."""
     raw_fields: frozenset[str] = field(default=frozenset())
     """Config fields (snake_case names) whose templates must not be rendered before ``run``."""
 

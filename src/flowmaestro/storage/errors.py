@@ -34,10 +34,14 @@ class StorageError(Exception):
 
 
 class StorageUnavailable(StorageError):
-    """The database could not do it now, and nothing of it was done. Trying again is safe."""
+    """The database could not do it now, and nothing of it was done. Trying again is safe.
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"The storage is unavailable: {reason}.")
+    Only at open is *database* named: callers of the API are not told where it is.
+    """
+
+    def __init__(self, reason: str, database: str | None = None) -> None:
+        subject = "The storage" if database is None else f"The database {database}"
+        super().__init__(f"{subject} is unavailable: {reason}.")
         self.reason = reason
 
 

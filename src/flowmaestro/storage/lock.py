@@ -64,5 +64,6 @@ def lock_database(url: str) -> DatabaseLock:
     except Timeout as error:
         raise DatabaseLocked(path) from error
     except OSError as error:
-        raise DatabaseUnusable(str(path), error.strerror or str(error)) from error
+        reason = f"its lock file {path}.lock cannot be written ({error.strerror or error})"
+        raise DatabaseUnusable(str(path), reason) from error
     return DatabaseLock(path, lock)

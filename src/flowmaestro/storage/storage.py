@@ -20,6 +20,7 @@ from flowmaestro.storage.options import StorageOptions
 from flowmaestro.storage.sqlite.engines import reading_engine, writing_engine
 from flowmaestro.storage.sqlite.faults import unusable
 from flowmaestro.storage.sqlite.readers import Readers
+from flowmaestro.storage.sqlite.write_ahead_log import require_write_ahead_log
 from flowmaestro.storage.sqlite.writer import Writer
 from flowmaestro.storage.statistics import StorageStatistics
 from flowmaestro.storage.url import database_path, require_folder
@@ -101,6 +102,7 @@ class Storage:
 
 def _prepare(engine: sa.Engine, path: Path) -> None:
     require_folder(path)
+    require_write_ahead_log(path)
     _make_private(path)
     try:
         with engine.connect() as connection:

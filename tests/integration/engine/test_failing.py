@@ -13,6 +13,7 @@ import pytest
 
 from flowmaestro import NodeContext, NodeError, function
 from flowmaestro.engine import EngineOptions
+from tests.support.clock import MovedClock
 from tests.support.engine import of_type, python_node, workbench
 
 MakeModule = Callable[..., ModuleType]
@@ -116,11 +117,21 @@ async def test_what_a_node_returns_is_checked(
         assert again[-1].type == "execution:completed"
 
 
+class CountingClock(MovedClock):
+    """Each step of an execution asks it once."""
+
+    asked = 0
+
+    def steady(self) -> float:
+        self.asked += 1
+        return super().steady()
+
+
 async def test_a_retry_that_is_due_waits_for_a_slot_without_spinning(
     tmp_path: Path, module: MakeModule
 ) -> None:
     released = asyncio.Event()
-    steps = 0
+    clock = CountingClock()
 
     @function
     async def fail_once(context: NodeContext) -> None:
@@ -137,15 +148,9 @@ async def test_a_retry_that_is_due_waits_for_a_slot_without_spinning(
         }
     }
     options = EngineOptions(max_running_nodes=1)
-    async with workbench(tmp_path / "test.db", module(fail_once, hold), options=options) as bench:
-        now = bench.engine._services.now
-
-        def counted() -> Any:
-            nonlocal steps
-            steps += 1
-            return now()
-
-        object.__setattr__(bench.engine._services, "now", counted)
+    async with workbench(
+        tmp_path / "test.db", module(fail_once, hold), options=options, clock=clock
+    ) as bench:
         retried = await bench.begin(document)
         await bench.wait_for(retried.id, "node:retrying")
         holder = await bench.begin({"nodes": {"b": python_node("hold")}})
@@ -153,4 +158,4 @@ async def test_a_retry_that_is_due_waits_for_a_slot_without_spinning(
         await asyncio.sleep(0.1)
         released.set()
         await bench.wait_until_ended(retried.id)
-        assert steps < 30
+        assert clock.asked < 30

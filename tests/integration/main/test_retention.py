@@ -45,9 +45,10 @@ async def sweeping(
         await task
 
 
-async def ended_log(storage: Storage, *, days_ago: int) -> str:
+async def ended_log(storage: Storage, *, days_ago: int, milliseconds: int = 0) -> str:
     log = (await create_execution(storage)).id
-    end = completed(log, "end", at=MOMENT - timedelta(days=days_ago))
+    ago = timedelta(days=days_ago, milliseconds=milliseconds)
+    end = completed(log, "end", at=MOMENT - ago)
     await storage.log.append(log, [note(log)] * 3 + [end])
     return log
 
@@ -62,6 +63,15 @@ async def test_age_and_number_are_two_rules(storage: Storage) -> None:
         while await trimmed_through(storage, old) < 4 or await trimmed_through(storage, new) < 1:
             pass
     assert await trimmed_through(storage, new) == 1
+
+
+async def test_an_age_is_reached_to_the_millisecond(storage: Storage) -> None:
+    exactly = await ended_log(storage, days_ago=5)
+    longer = await ended_log(storage, days_ago=5, milliseconds=1)
+    async with sweeping(storage, keep_days=5):
+        while await trimmed_through(storage, longer) < 4:
+            pass
+    assert await trimmed_through(storage, exactly) == 0
 
 
 async def test_each_rule_works_without_the_other(storage: Storage) -> None:

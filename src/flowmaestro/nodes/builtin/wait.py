@@ -21,9 +21,9 @@ class WaitConfig(NodeConfig):
     )
 
 
-async def run(config: WaitConfig, context: NodeContext) -> dict[str, Any]:  # noqa: ARG001
-    """Return when the time has passed. Waits anew after a restart of the server."""
-    await asyncio.sleep(config.duration_ms / 1_000)
+async def run(config: WaitConfig, context: NodeContext) -> dict[str, Any]:
+    """Return when the time has passed, restarts of the server included."""
+    await asyncio.sleep(max(0, config.duration_ms - context.elapsed_ms) / 1_000)
     return {"duration_ms": config.duration_ms}
 
 
@@ -34,4 +34,5 @@ WAIT = NodeType(
         description="Lets time pass before the nodes behind it start.",
     ),
     run,
+    only_waits=True,
 )

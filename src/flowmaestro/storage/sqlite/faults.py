@@ -45,9 +45,11 @@ def unavailable(error: BaseException) -> StorageUnavailable:
 def unusable(error: BaseException, path: Path) -> StorageError:
     """Return what *error* means at open, with it as the cause."""
     name, reason = describe(error)
-    if not name.startswith(_HOPELESS):
-        return unavailable(error)
-    translated = DatabaseUnusable(str(path), reason)
+    translated: StorageError
+    if name.startswith(_HOPELESS):
+        translated = DatabaseUnusable(str(path), reason)
+    else:
+        translated = StorageUnavailable(reason, str(path))
     translated.__cause__ = error
     return translated
 

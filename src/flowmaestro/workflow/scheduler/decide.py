@@ -8,7 +8,7 @@ asks again until nothing is left to do but wait.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -113,12 +113,16 @@ def after_failure(
     return FailNode(node.path, error, error_code)
 
 
-def after_interruption(state: ExecutionState) -> list[RetryNode | FailNode]:
+def after_interruption(
+    state: ExecutionState, *, harmless: Collection[str] = ()
+) -> list[RetryNode | FailNode]:
     """Return what becomes of the nodes that were running when their server stopped.
 
     They are started again with the next attempt number, whatever their retry policy says: no
     attempt of theirs failed. One that was cut off :data:`MAX_INTERRUPTIONS` times is held to be
     what stops the server, and fails.
+
+    :param harmless: the node types that cannot be.
     """
     return [
         RetryNode(
@@ -129,7 +133,7 @@ def after_interruption(state: ExecutionState) -> list[RetryNode | FailNode]:
             "interrupted",
             interrupted=True,
         )
-        if node.interruptions < MAX_INTERRUPTIONS
+        if node.interruptions < MAX_INTERRUPTIONS or node.node.type in harmless
         else FailNode(
             node.path,
             f"the server stopped {node.interruptions + 1} times while the node was running",

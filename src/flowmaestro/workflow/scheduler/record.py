@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flowmaestro.events import (
@@ -33,10 +33,12 @@ from .commands import (
 from .scope import NodeState
 from .state import ExecutionState
 
+_MILLISECOND = timedelta(milliseconds=1)
+
 
 def milliseconds_between(start: datetime | None, end: datetime) -> int:
     """Return the whole milliseconds from *start* to *end*; 0 where a clock went backwards."""
-    return max(0, int((end - start).total_seconds() * 1000)) if start is not None else 0
+    return max(0, (end - start) // _MILLISECOND) if start is not None else 0
 
 
 class Recorder:

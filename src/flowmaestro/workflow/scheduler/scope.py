@@ -49,6 +49,9 @@ class NodeState:
     interruptions: int = 0
     started_at: datetime | None = None
     retry_at: datetime | None = None
+    resumed_from: datetime | None = None
+    """When the first of the attempts began that the ends of servers have cut off, one after the
+    other; ``None`` if the last one was not."""
     progress: float = 0
     """What the running attempt said of itself, 0 to 100."""
     container: Container | None = None

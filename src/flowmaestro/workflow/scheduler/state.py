@@ -166,8 +166,10 @@ class ExecutionState:
         node.retry_at = event.timestamp + timedelta(milliseconds=event.delay_ms)
         if event.interrupted:
             node.interruptions += 1
+            node.resumed_from = node.resumed_from or node.started_at
         else:
             node.failures += 1
+            node.resumed_from = None
         self.retrying[node.path] = node
 
     def _node_expanded(self, event: NodeExpanded) -> None:
