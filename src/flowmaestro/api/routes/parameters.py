@@ -29,7 +29,6 @@ ExecutionReader = Annotated[Caller, Depends(requires("executions:read"))]
 ExecutionCanceller = Annotated[Caller, Depends(requires("executions:read", "executions:cancel"))]
 WorkflowReader = Annotated[Caller, Depends(requires("workflows:read"))]
 WorkflowWriter = Annotated[Caller, Depends(requires("workflows:write"))]
-WorkflowExecutor = Annotated[Caller, Depends(requires("workflows:read", "workflows:execute"))]
 
 _NUMBER = {"type": "integer", "minimum": 0}
 

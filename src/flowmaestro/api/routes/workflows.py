@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from flowmaestro.api.auth import authenticate
 from flowmaestro.api.bodies import json_kind, read_document, read_model
 from flowmaestro.api.errors import invalid_field
 from flowmaestro.api.responses import success
@@ -20,7 +21,6 @@ from flowmaestro.api.routes.parameters import (
     PageNumber,
     PerPage,
     Services,
-    WorkflowExecutor,
     WorkflowReader,
     WorkflowWriter,
 )
@@ -32,7 +32,7 @@ from flowmaestro.api.schemas import (
     Pagination,
     WorkflowView,
 )
-from flowmaestro.api.services import ApiServices
+from flowmaestro.api.services import ApiServices, services_of
 from flowmaestro.engine.errors import EngineStopping
 from flowmaestro.storage import Idempotency
 from flowmaestro.workflow import input_schema, to_document, validate
@@ -129,11 +129,12 @@ async def delete_workflow(caller: WorkflowWriter, services: Services, workflow_i
     return Response(status_code=204)
 
 
-async def execute_workflow(
-    request: Request, caller: WorkflowExecutor, services: Services, workflow_id: str
-) -> Response:
+async def execute_workflow(request: Request, workflow_id: str) -> Response:
     """Start an execution. It is stored before the answer is sent; its events can be streamed at
     once. With an `Idempotency-Key`, a retry within 24 hours gets the first answer again."""
+    caller = await authenticate(request)
+    caller.require("workflows:read", "workflows:execute")
+    services = services_of(request)
     body = await read_model(request, ExecuteRequest)
     idempotency = _idempotency(request, workflow_id, body.inputs)
     if services.lifecycle.shutting_down:
@@ -260,6 +261,7 @@ ROUTES = (
         summary="Execute a workflow",
         tag="Workflows",
         status=202,
+        direct=True,
         model=Envelope[AcceptedExecution],
         errors=("validation_error", "payload_too_large", "resource_not_found"),
         openapi={
