@@ -11,6 +11,7 @@ from flowmaestro.events import LogLevel
 from .execute_node import Outcome
 
 MAX_PENDING_MESSAGES = 1_000
+MAX_PENDING_CHARACTERS = 500_000
 MAX_MESSAGE_CHARACTERS = 8_000
 
 
@@ -52,8 +53,8 @@ class NodeReporter:
     """Carries one attempt's progress and messages to the inbox.
 
     ``progress`` waits until the report is durable, so it needs no bound. ``log`` does not wait:
-    over :data:`MAX_PENDING_MESSAGES` unrecorded messages, further ones are dropped and counted, and
-    the count is recorded as a warning.
+    over :data:`MAX_PENDING_MESSAGES` unrecorded messages, or :data:`MAX_PENDING_CHARACTERS` in
+    them, further ones are dropped and counted, and the count is recorded as a warning.
     """
 
     def __init__(self, node_id: str, attempt: int, post: Callable[[Message], None]) -> None:
@@ -61,6 +62,7 @@ class NodeReporter:
         self._attempt = attempt
         self._post = post
         self._pending = 0
+        self._pending_characters = 0
         self._dropped = 0
 
     async def progress(self, percent: float) -> None:
@@ -71,7 +73,10 @@ class NodeReporter:
 
     def log(self, level: LogLevel, message: str) -> None:
         """Record a message; returns at once."""
-        if self._pending >= MAX_PENDING_MESSAGES:
+        if (
+            self._pending >= MAX_PENDING_MESSAGES
+            or self._pending_characters >= MAX_PENDING_CHARACTERS
+        ):
             self._dropped += 1
             return
         if self._dropped:
@@ -82,8 +87,12 @@ class NodeReporter:
         self._send(level, message)
 
     def _send(self, level: LogLevel, message: str) -> None:
+        characters = len(message)
         self._pending += 1
-        self._post(LogMessage(self._node_id, self._attempt, level, message, self._taken))
+        self._pending_characters += characters
 
-    def _taken(self) -> None:
-        self._pending -= 1
+        def taken() -> None:
+            self._pending -= 1
+            self._pending_characters -= characters
+
+        self._post(LogMessage(self._node_id, self._attempt, level, message, taken))
