@@ -14,6 +14,7 @@ import flowmaestro
 from flowmaestro.api import web
 from flowmaestro.api.failures import on_http_exception, on_invalid_parameters
 from flowmaestro.api.metrics import Metrics, Sample
+from flowmaestro.api.middleware.admission import AdmissionMiddleware, RequestCount
 from flowmaestro.api.middleware.body_limit import BodyLimitMiddleware
 from flowmaestro.api.middleware.cors import CorsMiddleware
 from flowmaestro.api.middleware.failures import FailureMiddleware
@@ -48,6 +49,7 @@ def create_app(services: ApiServices) -> Application:
     made them. It runs on any ASGI server.
     """
     metrics = Metrics()
+    requests = RequestCount(services.options.max_concurrent_requests)
     app = Application(
         title="FlowMaestro",
         version=flowmaestro.__version__,
@@ -55,7 +57,7 @@ def create_app(services: ApiServices) -> Application:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_middleware(services.options, metrics),
+        middleware=_middleware(services, metrics, requests),
         exception_handlers={
             HTTPException: on_http_exception,
             RequestValidationError: on_invalid_parameters,
@@ -66,7 +68,7 @@ def create_app(services: ApiServices) -> Application:
     app.state.services = services
     app.state.metrics = metrics
     app.state.rate_limiter = RateLimiter()
-    _connect_metrics(services, metrics)
+    _connect_metrics(services, metrics, requests)
     # The router tries one after the other, so the one in a hurry comes first.
     for route in sorted(ROUTES, key=lambda route: not route.direct):
         for prefix in PREFIXES:
@@ -76,8 +78,11 @@ def create_app(services: ApiServices) -> Application:
     return app
 
 
-def _middleware(options: ApiOptions, metrics: Metrics) -> Sequence[Middleware]:
+def _middleware(
+    services: ApiServices, metrics: Metrics, requests: RequestCount
+) -> Sequence[Middleware]:
     ids = IdGenerator()
+    options = services.options
     return (
         Middleware(
             RequestMiddleware,
@@ -86,14 +91,34 @@ def _middleware(options: ApiOptions, metrics: Metrics) -> Sequence[Middleware]:
         ),
         Middleware(CorsMiddleware, origins=options.cors_origins),
         Middleware(FailureMiddleware),
-        Middleware(BodyLimitMiddleware, max_body_bytes=options.max_body_bytes),
+        Middleware(
+            AdmissionMiddleware, count=requests, check_overload=services.engine.check_overload
+        ),
+        Middleware(
+            BodyLimitMiddleware,
+            max_body_bytes=options.max_body_bytes,
+            max_large_bodies_bytes=options.max_large_bodies_bytes,
+        ),
     )
 
 
-def _connect_metrics(services: ApiServices, metrics: Metrics) -> None:
+def _connect_metrics(services: ApiServices, metrics: Metrics, requests: RequestCount) -> None:
+    metrics.add_source(lambda: _request_samples(requests))
     metrics.add_source(lambda: _engine_samples(services.engine))
     metrics.add_source(lambda: _hub_samples(services.hub))
     services.storage.log.on_commit(metrics.log.on_commit)
+
+
+def _request_samples(requests: RequestCount) -> Iterator[Sample]:
+    yield Sample(
+        "flowmaestro_requests_under_way", "Requests being answered now.", requests.under_way
+    )
+    yield Sample(
+        "flowmaestro_requests_refused",
+        "Requests refused: too many were under way.",
+        requests.refused,
+        only_grows=True,
+    )
 
 
 def _engine_samples(engine: Engine) -> Iterator[Sample]:
@@ -107,6 +132,22 @@ def _engine_samples(engine: Engine) -> Iterator[Sample]:
         "flowmaestro_unfinished_executions",
         "Executions that are pending or running.",
         engine.unfinished_executions,
+    )
+    yield Sample(
+        "flowmaestro_starting_executions",
+        "Executions being accepted, or yet to begin.",
+        engine.starting_executions,
+    )
+    yield Sample(
+        "flowmaestro_start_delay_seconds",
+        "How long the oldest of these has been on its way.",
+        engine.start_delay_seconds,
+    )
+    yield Sample(
+        "flowmaestro_executions_refused",
+        "Executions refused: they came faster than they could begin.",
+        engine.refused_executions,
+        only_grows=True,
     )
 
 

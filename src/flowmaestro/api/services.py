@@ -34,6 +34,21 @@ class Engine(Protocol):
     def unfinished_executions(self) -> int:
         """How many executions are pending or running."""
 
+    @property
+    def starting_executions(self) -> int:
+        """How many executions are being accepted, or have yet to begin."""
+
+    @property
+    def start_delay_seconds(self) -> float:
+        """For how long the oldest of these has been on its way."""
+
+    @property
+    def refused_executions(self) -> int:
+        """How many were refused because they came faster than they could begin."""
+
+    def check_overload(self) -> None:
+        """Raise what :meth:`accept` would if it has too much to do just now; it costs nothing."""
+
     async def accept(
         self,
         workspace: str,
@@ -60,6 +75,10 @@ class ApiOptions:
 
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 2 * 1024 * 1024
+    max_large_bodies_bytes: int = 64 * 1024 * 1024
+    """Of all large bodies that are being received or answered, together."""
+    max_concurrent_requests: int = 1_000
+    """Streams and long polls are not counted."""
     metrics_enabled: bool = True
     docs_enabled: bool = True
     web_enabled: bool = True

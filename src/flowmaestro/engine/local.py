@@ -33,6 +33,7 @@ from .options import EngineOptions
 from .redaction import Redactor
 from .run import ConflictingLog, ExecutionRun
 from .slots import NodeSlots
+from .starts import Place, Starts
 from .step import RunServices
 from .threads import DaemonThreadExecutor
 
@@ -74,6 +75,9 @@ class LocalEngine:
         self._now = now
         self._definitions = Definitions(storage.workflows)
         self._slots = NodeSlots(self._options.max_running_nodes)
+        self._starts = Starts(
+            self._options.max_starting_executions, self._options.max_start_delay_seconds
+        )
         self._executor = DaemonThreadExecutor()
         self._services = RunServices(
             log=storage.log,
@@ -114,6 +118,28 @@ class LocalEngine:
         """How many executions are pending or running."""
         return self._unfinished
 
+    @property
+    def starting_executions(self) -> int:
+        """How many executions are being accepted, or have yet to begin."""
+        return len(self._starts)
+
+    @property
+    def start_delay_seconds(self) -> float:
+        """For how long the oldest of these has been on its way."""
+        return self._starts.delay_seconds
+
+    @property
+    def refused_executions(self) -> int:
+        """How many were refused because they came faster than they could begin."""
+        return self._starts.refused
+
+    def check_overload(self) -> None:
+        """Find out, at next to no cost, whether :meth:`accept` would refuse just now.
+
+        :raises EngineOverloaded: it would; that was counted as a refusal.
+        """
+        self._starts.check()
+
     async def start(self) -> None:
         """Take up every execution that is pending or running, and accept new ones.
 
@@ -142,6 +168,7 @@ class LocalEngine:
         :raises UncallableWorkflow: if a ``workflow`` node calls one that does not exist.
         :raises IdempotencyMismatch: if the key was used for another request.
         :raises EngineBusy: if too many executions are unfinished.
+        :raises EngineOverloaded: if they come faster than they can begin.
         :raises EngineStopping: during a shutdown.
         :raises StorageUnavailable: if it could not be stored; nothing was.
         """
@@ -153,12 +180,35 @@ class LocalEngine:
             raise EngineStopping
         if self._unfinished >= self._options.max_unfinished_executions:
             raise EngineBusy(self._options.max_unfinished_executions)
+        place: Place | None = self._starts.enter()
+        try:
+            execution, created = await self._create(workspace, workflow_id, inputs, idempotency)
+            if created:
+                self._unfinished += 1
+                if self._backlog or not self._has_room():
+                    self._backlog = True
+                    self._fill()
+                else:
+                    self._begin(execution, place)
+                    place = None
+            return execution, created
+        finally:
+            if place is not None:
+                self._starts.leave(place)
+
+    async def _create(
+        self,
+        workspace: str,
+        workflow_id: str,
+        inputs: Mapping[str, Any],
+        idempotency: Idempotency | None,
+    ) -> tuple[Execution, bool]:
         workflow = await self._storage.workflows.get(workspace, workflow_id)
         versions = await self._definitions.pin(workspace, workflow)
         graph = (await self._definitions.load({workflow.id: workflow.version}))[workflow.id]
         if problems := check_inputs(graph.definition, inputs):
             raise InvalidInputs(problems)
-        execution, created = await self._storage.executions.create(
+        return await self._storage.executions.create(
             NewExecution(
                 id=self._storage.ids.new_id("exec"),
                 workspace=workspace,
@@ -170,14 +220,6 @@ class LocalEngine:
                 idempotency=idempotency,
             )
         )
-        if created:
-            self._unfinished += 1
-            if self._backlog or not self._has_room():
-                self._backlog = True
-                self._fill()
-            else:
-                self._begin(execution)
-        return execution, created
 
     async def cancel(self, execution_id: str, reason: str) -> Execution:
         """End an execution as cancelled, and return it as it is then.
@@ -267,12 +309,25 @@ class LocalEngine:
                 self._taken_through = execution.id
                 self._begin(execution)
 
-    def _begin(self, execution: Execution) -> None:
+    def _begin(self, execution: Execution, place: Place | None = None) -> None:
+        """Run an execution; it gives up its *place* when its first event is durable."""
+
+        def begun() -> None:
+            if place is not None:
+                self._starts.leave(place)
+
         if execution.id in self._tasks:
+            begun()
             return
-        task = asyncio.get_running_loop().create_task(self._run(execution), name=execution.id)
+        work = self._run(execution, begun)
+        task = asyncio.get_running_loop().create_task(work, name=execution.id)
         self._tasks[execution.id] = task
-        task.add_done_callback(lambda task: self._ended(execution.id, task))
+
+        def ended(task: asyncio.Task[bool]) -> None:
+            begun()
+            self._ended(execution.id, task)
+
+        task.add_done_callback(ended)
 
     def _ended(self, execution_id: str, task: asyncio.Task[bool]) -> None:
         del self._tasks[execution_id]
@@ -287,15 +342,16 @@ class LocalEngine:
             self._backlog = True
             asyncio.get_running_loop().call_later(RETRY_SECONDS, self._fill)
 
-    async def _run(self, execution: Execution) -> bool:
-        """Run an execution; return whether its log has its end."""
+    async def _run(self, execution: Execution, begun: Callable[[], None]) -> bool:
+        """Run an execution; return whether its log has its end. *begun* is called when the first
+        events that this engine adds to it are durable."""
         try:
             graphs = await self._definitions.load(execution.definitions)
             state = ExecutionState(graphs[execution.workflow_id], execution.inputs, graphs)
             if execution.status != "pending":
                 await self._replay(execution.id, state)
             recorder = Recorder(execution.id, execution.workflow_id, execution.workflow_name)
-            run = ExecutionRun(self._services, recorder, state, execution.created_at)
+            run = ExecutionRun(self._services, recorder, state, execution.created_at, begun)
             self._runs[execution.id] = run
             if not self._accepting:
                 run.drain()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime
 
 from flowmaestro.storage import LogEnded, LogEntry, StorageClosed, StorageUnavailable
@@ -38,6 +39,7 @@ class ExecutionRun:
 
     :param state: the state as its log gives it.
     :param created_at: when the execution was accepted.
+    :param begun: called after each step that was made durable; it knows which is the first.
     """
 
     def __init__(
@@ -46,10 +48,12 @@ class ExecutionRun:
         recorder: Recorder,
         state: ExecutionState,
         created_at: datetime,
+        begun: Callable[[], None],
     ) -> None:
         self._services = services
         self._recorder = recorder
         self._state = state
+        self._begun = begun
         self._stepper = Stepper(services, recorder, state, created_at, self.post)
         self._inbox: deque[Message] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -152,6 +156,7 @@ class ExecutionRun:
             for report in step.reports:
                 report.cancel()
             raise
+        self._begun()
         for report in step.reports:
             if not report.done():
                 report.set_result(None)
