@@ -31,12 +31,6 @@ def raise_descriptor_limit() -> int | None:
     return wanted
 
 
-def room_for_connections(descriptors: int | None) -> int | None:
-    """Return how many connections a process that may open so many files has room for: those of
-    streams, and others, with some left for the database and for what nodes open."""
-    return None if descriptors is None else max(descriptors - RESERVED // 2, descriptors * 3 // 4)
-
-
 def room_for_streams(descriptors: int | None) -> int | None:
     """Return how many streams a process that may open so many files has room for."""
     return None if descriptors is None else max(descriptors - RESERVED, descriptors // 2)

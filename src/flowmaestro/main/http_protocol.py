@@ -2,17 +2,15 @@
 
 * The head of a request has a size and a time: uvicorn's own grows, and waits, without end.
 * What is no HTTP gets the API's error shape, as everything else does.
-* There is a bound on connections, so that descriptors are left for the database.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from starlette.types import Scope
 
-from flowmaestro.api.errors import ApiError, unavailable
+from flowmaestro.api.errors import ApiError
 from flowmaestro.api.responses import REQUEST_ID_KEY, failure
 from flowmaestro.api.stream.protocol import StreamingHttpProtocol
 from flowmaestro.storage import IdGenerator
@@ -34,19 +32,8 @@ class HttpProtocol(StreamingHttpProtocol):
     _head_bytes = 0
     _head_timer: asyncio.TimerHandle | None = None
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        # uvicorn would count tasks with it, wait for a request to refuse, and say so in plain text.
-        self._max_connections, self.limit_concurrency = self.limit_concurrency, None
-
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if self._max_connections is not None and len(self.connections) > self._max_connections:
-            self._answer(
-                b"503 Service Unavailable",
-                unavailable("The server has as many connections as it can.", retry_after_seconds=1),
-            )
-            return
         self._head_timer = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self._give_up)
 
     def connection_resumed(self, transport: asyncio.Transport, early: bytes) -> None:
@@ -80,20 +67,14 @@ class HttpProtocol(StreamingHttpProtocol):
         """Answer what is no request, or too large a one, and close the connection."""
         if self._head_bytes > MAX_HEAD_BYTES or len(self.headers or ()) > MAX_HEADERS:
             message = f"The request's head is over {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} headers."
-        self._answer(
-            b"400 Bad Request", ApiError("validation_error", message, {"field": "request"})
-        )
-
-    def _answer(self, status: bytes, error: ApiError) -> None:
-        """Answer outside the application, and close the connection."""
         scope: Scope = {"type": "http", REQUEST_ID_KEY: IdGenerator().new_id("req")}
-        response = failure(scope, error)
+        response = failure(scope, ApiError("validation_error", message, {"field": "request"}))
         response.headers["X-Request-Id"] = scope[REQUEST_ID_KEY]
         response.headers["Connection"] = "close"
         head = [*self.server_state.default_headers, *response.raw_headers]
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in head)
         self.transport.write(
-            b"HTTP/1.1 " + status + b"\r\n" + lines + b"\r\n" + bytes(response.body)
+            b"HTTP/1.1 400 Bad Request\r\n" + lines + b"\r\n" + bytes(response.body)
         )
         self.transport.close()
 

@@ -29,11 +29,7 @@ from types import FrameType
 import uvicorn
 
 from flowmaestro.main.composition import Running, running
-from flowmaestro.main.descriptors import (
-    raise_descriptor_limit,
-    room_for_connections,
-    room_for_streams,
-)
+from flowmaestro.main.descriptors import raise_descriptor_limit, room_for_streams
 from flowmaestro.main.http_protocol import HttpProtocol
 from flowmaestro.main.logs import configure_logging
 from flowmaestro.main.settings import InvalidSettings, Settings
@@ -87,16 +83,14 @@ def serve(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> int:
-    descriptors = raise_descriptor_limit()
-    room = room_for_streams(descriptors)
+    room = room_for_streams(raise_descriptor_limit())
     wanted = settings.max_streams
     async with running(settings.model_copy(update={"max_streams": wanted or room})) as parts:
         if room is not None:
             logger.info("the limit of open files has room for %d streams", room)
             if wanted is not None and wanted > room:
                 logger.warning("FLOWMAESTRO_MAX_STREAMS is %d: raise the limit", wanted)
-        config = uvicorn_config(parts, max_connections=room_for_connections(descriptors))
-        server = Server(config, parts, address=_address(settings.host, listener))
+        server = Server(uvicorn_config(parts), parts, address=_address(settings.host, listener))
         # What the start made stays until the end: the collector need not look at it again.
         gc.freeze()
         gc.enable()  # whoever started us may have spared the imports its work
@@ -149,9 +143,8 @@ async def _within(seconds: float, action: Callable[[], Awaitable[None]], *, what
         logger.exception("%s failed", what)
 
 
-def uvicorn_config(parts: Running, *, max_connections: int | None = None) -> uvicorn.Config:
-    """Return how uvicorn runs the server of *parts*: our protocol, our logs, no lifespan, and at
-    most *max_connections*."""
+def uvicorn_config(parts: Running) -> uvicorn.Config:
+    """Return how uvicorn runs the server of *parts*: our protocol, our logs, no lifespan."""
     return uvicorn.Config(
         parts.app,
         interface="asgi3",
@@ -162,7 +155,6 @@ def uvicorn_config(parts: Running, *, max_connections: int | None = None) -> uvi
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=max_connections,  # our protocol's: see there
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=CONNECTION_GRACE_SECONDS,
     )

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from flowmaestro.main.descriptors import RESERVED, room_for_connections, room_for_streams
+from flowmaestro.main.descriptors import RESERVED, room_for_streams
 
 RAISE = """
 import resource
@@ -30,15 +30,3 @@ def test_some_descriptors_are_kept_for_other_things(
     descriptors: int | None, streams: int | None
 ) -> None:
     assert room_for_streams(descriptors) == streams
-
-
-@pytest.mark.parametrize("descriptors", [64, 120, 1_024, 1_048_576])
-def test_connections_have_more_room_than_streams_and_leave_some(descriptors: int) -> None:
-    streams, connections = room_for_streams(descriptors), room_for_connections(descriptors)
-    assert streams is not None
-    assert connections is not None
-    assert streams < connections < descriptors
-
-
-def test_without_a_limit_there_is_room_for_any_number_of_connections() -> None:
-    assert room_for_connections(None) is None
