@@ -16,7 +16,7 @@ PAGE := src/flowmaestro/web/index.html
 PAGE_SOURCES = $(shell find $(WEB)/src $(WEB)/plugins $(SDK)/src -type f 2>/dev/null) $(WEB)/index.html $(WEB)/vite.config.ts
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help install demo test torture check format sdk-check sdk-build sdk-test web screenshots web-check bench schema-fixture audit lock clean
+.PHONY: help install demo test torture check format sdk-check sdk-build sdk-test web screenshots web-check bench bench-load schema-fixture audit lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ bench: $(BENCH_INSTALLED) ## Measure: engine, log, replay, start-up, history, fa
 	$(BENCH) benchmarks.replay
 	$(BENCH) benchmarks.history
 	$(BENCH) benchmarks.fanout
+
+bench-load: $(INSTALLED) ## Measure load and overload, into docs/reliability.md (about 6 minutes)
+	@$(BIN)/python -m benchmarks.load --markdown docs/reliability.md --plot docs/reliability-load.svg $(ARGS)
 
 $(BENCH_INSTALLED): requirements/bench.txt pyproject.toml
 	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)

@@ -153,6 +153,8 @@ async def main(database: str, http: str) -> None:
         nodes=(speaker.__name__,),
         max_concurrent_nodes=MAX_TOPICS,
         max_concurrent_executions=MAX_TOPICS,
+        max_starting_executions=MAX_TOPICS,
+        max_start_delay_seconds=None,
     )
     commits = Commits()
     listen_first(commits)

@@ -18,8 +18,10 @@ from flowmaestro.api.metrics.sources import (
     LogMetrics,
     engine_metrics,
     hub_metrics,
+    request_metrics,
     storage_metrics,
 )
+from flowmaestro.api.middleware.admission import AdmissionMiddleware, RequestCount
 from flowmaestro.api.middleware.body_limit import BodyLimitMiddleware
 from flowmaestro.api.middleware.cors import CorsMiddleware
 from flowmaestro.api.middleware.failures import FailureMiddleware
@@ -53,6 +55,7 @@ def create_app(services: ApiServices) -> Application:
     made them. It runs on any ASGI server.
     """
     metrics = Metrics()
+    requests = RequestCount(services.options.max_concurrent_requests)
     app = Application(
         title="FlowMaestro",
         version=flowmaestro.__version__,
@@ -60,7 +63,7 @@ def create_app(services: ApiServices) -> Application:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_middleware(services.options, metrics),
+        middleware=_middleware(services, metrics, requests),
         exception_handlers={
             HTTPException: on_http_exception,
             RequestValidationError: on_invalid_parameters,
@@ -71,7 +74,7 @@ def create_app(services: ApiServices) -> Application:
     app.state.services = services
     app.state.metrics = metrics
     app.state.rate_limiter = RateLimiter(services.clock, services.steady)
-    _connect_metrics(services, metrics)
+    _connect_metrics(services, metrics, requests)
     # The router tries one after the other, so the one in a hurry comes first.
     for route in sorted(ROUTES, key=lambda route: not route.direct):
         for prefix in PREFIXES:
@@ -81,8 +84,11 @@ def create_app(services: ApiServices) -> Application:
     return app
 
 
-def _middleware(options: ApiOptions, metrics: Metrics) -> Sequence[Middleware]:
+def _middleware(
+    services: ApiServices, metrics: Metrics, requests: RequestCount
+) -> Sequence[Middleware]:
     ids = IdGenerator()
+    options = services.options
     return (
         Middleware(
             RequestMiddleware,
@@ -91,11 +97,18 @@ def _middleware(options: ApiOptions, metrics: Metrics) -> Sequence[Middleware]:
         ),
         Middleware(CorsMiddleware, origins=options.cors_origins),
         Middleware(FailureMiddleware),
-        Middleware(BodyLimitMiddleware, max_body_bytes=options.max_body_bytes),
+        Middleware(
+            AdmissionMiddleware, count=requests, check_overload=services.engine.check_overload
+        ),
+        Middleware(
+            BodyLimitMiddleware,
+            max_body_bytes=options.max_body_bytes,
+            max_large_bodies_bytes=options.max_large_bodies_bytes,
+        ),
     )
 
 
-def _connect_metrics(services: ApiServices, metrics: Metrics) -> None:
+def _connect_metrics(services: ApiServices, metrics: Metrics, requests: RequestCount) -> None:
     engine, hub, storage = services.engine, services.hub, services.storage
     log = LogMetrics()
     storage.log.on_commit(log.on_commit)
@@ -103,7 +116,8 @@ def _connect_metrics(services: ApiServices, metrics: Metrics) -> None:
     metrics.add_source(lambda: engine_metrics(engine))
     metrics.add_source(lambda: hub_metrics(hub))
     metrics.add_source(lambda: storage_metrics(storage))
-    for part in (engine, hub, storage):
+    metrics.add_source(lambda: request_metrics(requests))
+    for part in (requests, engine, hub, storage):
         metrics.add_queues(part.queues)
 
 

@@ -17,6 +17,7 @@ from flowmaestro.api.responses import failure
 from flowmaestro.engine.errors import (
     AlreadyEnded,
     EngineBusy,
+    EngineOverloaded,
     EngineStopping,
     InvalidInputs,
     UncallableWorkflow,
@@ -166,6 +167,9 @@ _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], ApiError]] = MappingProx
         UncallableWorkflow: lambda error: invalid_field("path.workflow_id", str(error)),
         AlreadyEnded: lambda error: invalid_field("path.execution_id", str(error)),
         EngineBusy: lambda error: unavailable(str(error)),
+        EngineOverloaded: lambda error: unavailable(
+            str(error), retry_after_seconds=error.retry_after_seconds
+        ),
         EngineStopping: lambda error: unavailable(str(error)),
         HubClosed: lambda error: unavailable(str(error)),
     }

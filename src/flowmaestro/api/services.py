@@ -43,6 +43,17 @@ class Engine(Protocol):
     def queues(self) -> Mapping[str, tuple[int, int | None]]:
         """Return how much is in each of its queues, and its bound."""
 
+    @property
+    def start_delay_seconds(self) -> float:
+        """For how long the oldest execution that has yet to begin has been on its way."""
+
+    @property
+    def refused_executions(self) -> int:
+        """How many were refused, since the start: there were too many, or they came too fast."""
+
+    def check_overload(self) -> None:
+        """Raise what :meth:`accept` would if it has too much to do just now; it costs nothing."""
+
     async def accept(
         self,
         workspace: str,
@@ -71,6 +82,10 @@ class ApiOptions:
 
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 2 * 1024 * 1024
+    max_large_bodies_bytes: int = 64 * 1024 * 1024
+    """Of all large bodies that are being received or answered, together."""
+    max_concurrent_requests: int = 1_000
+    """Streams and long polls are not counted."""
     metrics_enabled: bool = True
     docs_enabled: bool = True
     web_enabled: bool = True

@@ -7,6 +7,7 @@
     ├── InvalidInputs          the inputs do not fit the workflow; has ``problems``
     ├── UncallableWorkflow     a ``workflow`` node calls one that does not exist
     ├── EngineBusy             too many executions are unfinished: try again later
+    ├── EngineOverloaded       they come faster than they can begin; has ``retry_after_seconds``
     └── EngineStopping         the server is shutting down: try again later
 """
 
@@ -62,6 +63,14 @@ class EngineBusy(EngineError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} executions are unfinished, which is as many as are accepted.")
         self.limit = limit
+
+
+class EngineOverloaded(EngineError):
+    """Executions come faster than this server can begin them, so that this one was refused."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("More executions are asked for than this server can begin just now.")
+        self.retry_after_seconds = retry_after_seconds
 
 
 class EngineStopping(EngineError):

@@ -34,6 +34,7 @@ from .options import EngineOptions
 from .redaction import Redactor
 from .run import ConflictingLog, ExecutionRun
 from .slots import NodeSlots
+from .starts import Place, Starts
 from .statistics import EngineStatistics
 from .step import RunServices
 from .threads import DaemonThreadExecutor
@@ -73,6 +74,9 @@ class LocalEngine:
         self._steady = steady
         self._definitions = Definitions(storage.workflows)
         self._slots = NodeSlots(self._options.max_running_nodes)
+        self._starts = Starts(
+            self._options.max_starting_executions, self._options.max_start_delay_seconds
+        )
         self._executor = DaemonThreadExecutor()
         self.statistics = EngineStatistics()
         self._endings = Endings(storage.log, self.statistics, now)
@@ -118,10 +122,33 @@ class LocalEngine:
     def queues(self) -> dict[str, tuple[int, int | None]]:
         """Return how much is in each of the engine's queues, and its bound."""
         return {
+            "starting_executions": (len(self._starts), self._options.max_starting_executions),
             "running_nodes": (self._slots.used, self._slots.capacity),
             "active_executions": (len(self._tasks), self._options.max_active_executions),
             "unfinished_executions": (self._unfinished, self._options.max_unfinished_executions),
         }
+
+    @property
+    def starting_executions(self) -> int:
+        """How many executions are being accepted, or have yet to begin."""
+        return len(self._starts)
+
+    @property
+    def start_delay_seconds(self) -> float:
+        """For how long the oldest of these has been on its way."""
+        return self._starts.delay_seconds
+
+    @property
+    def refused_executions(self) -> int:
+        """How many were refused, since the start: there were too many, or they came too fast."""
+        return self.statistics.refused + self._starts.refused
+
+    def check_overload(self) -> None:
+        """Find out, at next to no cost, whether :meth:`accept` would refuse just now.
+
+        :raises EngineOverloaded: it would; that was counted as a refusal.
+        """
+        self._starts.check()
 
     async def start(self) -> None:
         """Take up every execution that is pending or running, and accept new ones.
@@ -159,6 +186,7 @@ class LocalEngine:
         :raises UncallableWorkflow: if a ``workflow`` node calls one that does not exist.
         :raises IdempotencyMismatch: if the key was used for another request.
         :raises EngineBusy: if too many executions are unfinished.
+        :raises EngineOverloaded: if they come faster than they can begin.
         :raises EngineStopping: during a shutdown.
         :raises StorageUnavailable: if it could not be stored; nothing was.
         """
@@ -171,6 +199,33 @@ class LocalEngine:
         if self._unfinished >= self._options.max_unfinished_executions:
             self.statistics.refused += 1
             raise EngineBusy(self._options.max_unfinished_executions)
+        place: Place | None = self._starts.enter()
+        try:
+            execution, created = await self._create(
+                workspace, workflow_id, inputs, idempotency, traceparent
+            )
+            if created:
+                self.statistics.accepted += 1
+                self._unfinished += 1
+                if self._backlog or not self._has_room():
+                    self._backlog = True
+                    self._fill()
+                else:
+                    self._begin(execution, place)
+                    place = None
+            return execution, created
+        finally:
+            if place is not None:
+                self._starts.leave(place)
+
+    async def _create(
+        self,
+        workspace: str,
+        workflow_id: str,
+        inputs: Mapping[str, Any],
+        idempotency: Idempotency | None,
+        traceparent: str | None,
+    ) -> tuple[Execution, bool]:
         workflow = await self._storage.workflows.get(workspace, workflow_id)
         versions = await self._definitions.pin(workspace, workflow)
         graph = (await self._definitions.load(workspace, {workflow.id: workflow.version}))[
@@ -178,7 +233,7 @@ class LocalEngine:
         ]
         if problems := check_inputs(graph.definition, inputs):
             raise InvalidInputs(problems)
-        execution, created = await self._storage.executions.create(
+        return await self._storage.executions.create(
             NewExecution(
                 id=self._storage.ids.new_id("exec"),
                 workspace=workspace,
@@ -191,15 +246,6 @@ class LocalEngine:
                 traceparent=traceparent,
             )
         )
-        if created:
-            self.statistics.accepted += 1
-            self._unfinished += 1
-            if self._backlog or not self._has_room():
-                self._backlog = True
-                self._fill()
-            else:
-                self._begin(execution)
-        return execution, created
 
     async def cancel(self, execution_id: str, reason: str) -> Execution:
         """End an execution as cancelled, and return it as it is then.
@@ -291,16 +337,27 @@ class LocalEngine:
                 self._taken_through = execution.id
                 self._begin(execution)
 
-    def _begin(self, execution: Execution) -> None:
+    def _begin(self, execution: Execution, place: Place | None = None) -> None:
+        """Run an execution; it gives up its *place* when its first event is durable."""
+
+        def begun() -> None:
+            if place is not None:
+                self._starts.leave(place)
+
         if execution.id in self._tasks:
+            begun()
             return
         # Not in the context of the request that happens to begin it: an execution outlives it.
         context = detached()
-        task = asyncio.get_running_loop().create_task(
-            self._run(execution), name=execution.id, context=context
-        )
+        work = self._run(execution, begun)
+        task = asyncio.get_running_loop().create_task(work, name=execution.id, context=context)
         self._tasks[execution.id] = task
-        task.add_done_callback(lambda task: self._ended(execution.id, task), context=context)
+
+        def ended(task: asyncio.Task[bool]) -> None:
+            begun()
+            self._ended(execution.id, task)
+
+        task.add_done_callback(ended, context=context)
 
     def _ended(self, execution_id: str, task: asyncio.Task[bool]) -> None:
         del self._tasks[execution_id]
@@ -315,8 +372,9 @@ class LocalEngine:
             self._backlog = True
             asyncio.get_running_loop().call_later(RETRY_SECONDS, self._fill)
 
-    async def _run(self, execution: Execution) -> bool:
-        """Run an execution; return whether its log has its end."""
+    async def _run(self, execution: Execution, begun: Callable[[], None]) -> bool:
+        """Run an execution; return whether its log has its end. *begun* is called when the first
+        events that this engine adds to it are durable."""
         trace = self._options.trace(execution) if self._options.trace is not None else None
         fields = {"execution_id": execution.id}
         if trace is not None:
@@ -333,7 +391,7 @@ class LocalEngine:
             clock = ExecutionClock(
                 self._now, self._steady, not_before=max(execution.created_at, state.now)
             )
-            run = ExecutionRun(self._services, recorder, state, execution, clock, trace)
+            run = ExecutionRun(self._services, recorder, state, execution, clock, begun, trace)
             self._runs[execution.id] = run
             if not self._accepting:
                 run.drain()

@@ -19,6 +19,12 @@ class EngineOptions:
     """Executions that are held in memory; further ones stay pending until one ends."""
     max_unfinished_executions: int = 100_000
     """Executions that may be pending or running; over it new ones are refused."""
+    max_starting_executions: int = 500
+    """Executions that may be on their way from a request to their first event; over it new ones are
+    refused."""
+    max_start_delay_seconds: float | None = None
+    """How long that way may get before new ones are refused; a tenth of it when it has been that
+    long for a while. ``None``: any time."""
     default_node_timeout_ms: int | None = 3_600_000
     """For nodes whose definition has no ``timeout_ms``; ``None`` is no limit."""
     default_execution_timeout_ms: int | None = None

@@ -13,6 +13,7 @@ from .redaction import Redactor
 from .statistics import EngineStatistics
 
 MAX_PENDING_MESSAGES = 1_000
+MAX_PENDING_CHARACTERS = 500_000
 MAX_MESSAGE_CHARACTERS = 8_000
 
 
@@ -54,8 +55,8 @@ class NodeReporter:
     """Carries one attempt's progress and messages to the inbox.
 
     ``progress`` waits until the report is durable, so it needs no bound. ``log`` does not wait:
-    over :data:`MAX_PENDING_MESSAGES` unrecorded messages, further ones are dropped and counted, and
-    the count is recorded as a warning.
+    over :data:`MAX_PENDING_MESSAGES` unrecorded messages, or :data:`MAX_PENDING_CHARACTERS` in
+    them, further ones are dropped and counted, and the count is recorded as a warning.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class NodeReporter:
         self._statistics = statistics
         self._redactor = redactor
         self._pending = 0
+        self._pending_characters = 0
         self._dropped = 0
 
     async def progress(self, percent: float) -> None:
@@ -82,7 +84,10 @@ class NodeReporter:
 
     def log(self, level: LogLevel, message: str) -> None:
         """Record a message; returns at once."""
-        if self._pending >= MAX_PENDING_MESSAGES:
+        if (
+            self._pending >= MAX_PENDING_MESSAGES
+            or self._pending_characters >= MAX_PENDING_CHARACTERS
+        ):
             self._dropped += 1
             self._statistics.dropped_messages += 1
             return
@@ -92,8 +97,12 @@ class NodeReporter:
         self._send(level, self._redactor.shortened(message, MAX_MESSAGE_CHARACTERS))
 
     def _send(self, level: LogLevel, message: str) -> None:
+        characters = len(message)
         self._pending += 1
-        self._post(LogMessage(self._node_id, self._attempt, level, message, self._taken))
+        self._pending_characters += characters
 
-    def _taken(self) -> None:
-        self._pending -= 1
+        def taken() -> None:
+            self._pending -= 1
+            self._pending_characters -= characters
+
+        self._post(LogMessage(self._node_id, self._attempt, level, message, taken))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime
 
 from flowmaestro.storage import Execution, LogEnded, LogEntry, StorageClosed, StorageUnavailable
@@ -46,6 +47,7 @@ class ExecutionRun:
     :param state: the state as its log gives it.
     :param execution: its row.
     :param clock: its time.
+    :param begun: called after each step that was made durable; it knows which is the first.
     :param trace: its place in a trace.
     """
 
@@ -56,6 +58,7 @@ class ExecutionRun:
         state: ExecutionState,
         execution: Execution,
         clock: ExecutionClock,
+        begun: Callable[[], None],
         trace: TraceContext | None = None,
     ) -> None:
         self._services = services
@@ -66,6 +69,7 @@ class ExecutionRun:
         )
         self._execution = execution
         self._trace = trace
+        self._begun = begun
         self._inbox: deque[Message] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiter: asyncio.Future[None] | None = None
@@ -183,6 +187,7 @@ class ExecutionRun:
             for report in step.reports:
                 report.cancel()
             raise
+        self._begun()
         for report in step.reports:
             if not report.done():
                 report.set_result(None)

@@ -220,6 +220,8 @@ def _api_options(settings: Settings) -> ApiOptions:
     return ApiOptions(
         cors_origins=settings.cors_origins,
         max_body_bytes=settings.max_body_bytes,
+        max_large_bodies_bytes=max(settings.max_large_bodies_bytes, settings.max_body_bytes),
+        max_concurrent_requests=settings.max_concurrent_requests,
         metrics_enabled=settings.metrics_enabled,
         docs_enabled=settings.docs_enabled,
         web_enabled=settings.web_enabled,

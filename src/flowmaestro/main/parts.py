@@ -58,6 +58,8 @@ def engine_options(
         max_running_nodes=settings.max_concurrent_nodes,
         max_active_executions=settings.max_concurrent_executions,
         max_unfinished_executions=settings.max_unfinished_executions,
+        max_starting_executions=settings.max_starting_executions,
+        max_start_delay_seconds=settings.max_start_delay_seconds,
         default_node_timeout_ms=_milliseconds(settings.node_timeout_seconds),
         default_execution_timeout_ms=_milliseconds(settings.execution_timeout_seconds),
         trace=trace,

@@ -116,6 +116,16 @@ class Settings(BaseSettings):
     max_concurrent_nodes: int = Field(default=256, ge=1)
     max_concurrent_executions: int = Field(default=1000, ge=1)
     max_unfinished_executions: int = Field(default=100_000, ge=1)
+    max_starting_executions: int = Field(default=500, ge=1)
+    """Executions that may be on their way from a request to their first event."""
+    max_start_delay_seconds: float | None = Field(default=1.0, gt=0)
+    """How long that way may get before new executions are refused; once it has been longer than a
+    tenth of it for that long, until it is shorter again, that tenth. ``None``: any time."""
+    max_large_bodies_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    """Of all request bodies over 64 KiB together, while their requests are answered; one of
+    ``max_body_bytes`` always has room if it is alone."""
+    max_concurrent_requests: int = Field(default=1_000, ge=1)
+    """Requests that are answered at once; streams and long polls are not counted."""
     node_timeout_seconds: float | None = Field(default=3600.0, gt=0)
     execution_timeout_seconds: float | None = Field(default=None, gt=0)
 

@@ -16,8 +16,27 @@ _RANDOM_BITS = 80
 _LENGTH = 26
 
 
+_BUFFER_BYTES = 4_000
+
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+class _RandomBytes:
+    """The system's random bytes, many at a time: for each call the interpreter is given away, and a
+    busy server waits long to get it back. Not to be carried over a fork."""
+
+    def __init__(self) -> None:
+        self._left = b""
+
+    def integer(self, bits: int) -> int:
+        """Return an integer of so many random *bits*, a multiple of 8."""
+        count = bits // 8
+        if len(self._left) < count:
+            self._left = secrets.token_bytes(max(count, _BUFFER_BYTES))
+        taken, self._left = self._left[:count], self._left[count:]
+        return int.from_bytes(taken, "big")
 
 
 class IdGenerator:
@@ -25,7 +44,7 @@ class IdGenerator:
 
     Args:
         clock_ms: Unix time in milliseconds.
-        random_bits: Returns an integer of so many random bits.
+        random_bits: Returns an integer of so many random bits; by default the system's.
 
     It may be used from several threads.
     """
@@ -33,10 +52,10 @@ class IdGenerator:
     def __init__(
         self,
         clock_ms: Callable[[], int] = _now_ms,
-        random_bits: Callable[[int], int] = secrets.randbits,
+        random_bits: Callable[[int], int] | None = None,
     ) -> None:
         self._clock_ms = clock_ms
-        self._random_bits = random_bits
+        self._random_bits = random_bits or _RandomBytes().integer
         self._lock = threading.Lock()
         self._last = 0
 

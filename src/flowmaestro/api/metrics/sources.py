@@ -12,6 +12,7 @@ from typing import TypeAlias
 from prometheus_client.metrics_core import Metric
 
 from flowmaestro.api.metrics.families import counter, gauge, histogram
+from flowmaestro.api.middleware.admission import RequestCount
 from flowmaestro.api.services import Engine
 from flowmaestro.events import EVENT_TYPES
 from flowmaestro.storage import LogRecord, Storage
@@ -59,8 +60,13 @@ def engine_metrics(engine: Engine) -> Iterator[Metric]:
     yield counter("executions_accepted", "Executions accepted.", statistics.accepted)
     yield counter(
         "executions_refused",
-        "Executions refused: too many were unfinished.",
-        statistics.refused,
+        "Executions refused: too many were unfinished, or they came faster than they could begin.",
+        engine.refused_executions,
+    )
+    yield gauge(
+        "start_delay_seconds",
+        "How long the oldest execution that has yet to begin has been on its way.",
+        engine.start_delay_seconds,
     )
     yield counter(
         "executions_recovered",
@@ -91,6 +97,13 @@ def engine_metrics(engine: Engine) -> Iterator[Metric]:
         "node_messages_dropped",
         "Log messages of nodes not recorded: they came too fast.",
         statistics.dropped_messages,
+    )
+
+
+def request_metrics(requests: RequestCount) -> Iterator[Metric]:
+    """Requests that were turned away."""
+    yield counter(
+        "requests_refused", "Requests refused: too many were being answered.", requests.refused
     )
 
 

@@ -23,6 +23,7 @@ from flowmaestro.api.routes.parameters import (
     PageNumber,
     PerPage,
     Services,
+    admitted,
 )
 from flowmaestro.api.routes.table import Route, definition_body, header_parameter, json_body
 from flowmaestro.api.schemas import (
@@ -32,7 +33,7 @@ from flowmaestro.api.schemas import (
     Pagination,
     WorkflowView,
 )
-from flowmaestro.api.services import ApiServices
+from flowmaestro.api.services import ApiServices, services_of
 from flowmaestro.engine.errors import EngineStopping
 from flowmaestro.storage import Idempotency
 from flowmaestro.workflow import input_schema, to_document, validate
@@ -130,11 +131,11 @@ async def delete_workflow(caller: Authorized, services: Services, workflow_id: s
     return Response(status_code=204)
 
 
-async def execute_workflow(
-    request: Request, caller: Authorized, services: Services, workflow_id: str
-) -> Response:
+async def execute_workflow(request: Request, workflow_id: str) -> Response:
     """Start an execution. It is stored before the answer is sent; its events can be streamed at
     once. With an `Idempotency-Key`, a retry within 24 hours gets the first answer again."""
+    caller = await admitted(request)
+    services = services_of(request)
     body = await read_model(request, ExecuteRequest)
     idempotency = _idempotency(request, workflow_id, body.inputs)
     if services.lifecycle.shutting_down:
@@ -277,6 +278,7 @@ ROUTES = (
         tag="Workflows",
         scopes=("workflows:read", "workflows:execute"),
         status=202,
+        direct=True,
         model=Envelope[AcceptedExecution],
         errors=("validation_error", "payload_too_large", "resource_not_found"),
         openapi={

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flowmaestro.api.errors import ApiError, invalid_field, unavailable
+from flowmaestro.api.middleware.admission import leave_admission
 from flowmaestro.api.responses import meta
 from flowmaestro.api.stream.query import JSON, NDJSON, EventsQuery, parse_query
 from flowmaestro.api.stream.response import (
@@ -171,6 +172,7 @@ async def _long_poll(
     request: Request, execution_id: str, query: EventsQuery, owner: str, hub: Hub
 ) -> EventPage | None:
     """Return the page, ``None`` if the client went away first."""
+    leave_admission(request.scope)  # it enters the hub's
     polling = asyncio.ensure_future(
         wait_for_events(
             hub,

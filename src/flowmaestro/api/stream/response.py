@@ -11,6 +11,7 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from flowmaestro.api.middleware.admission import leave_admission
 from flowmaestro.api.responses import when_over
 from flowmaestro.api.stream.takeover import ABORT_EXTENSION, TAKEOVER_EXTENSION
 from flowmaestro.engine.log_context import detached
@@ -61,6 +62,7 @@ class StreamResponse(HeadersOnly):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         taken = False
+        leave_admission(scope)  # it has entered the hub's
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             taken = self._hand_over(scope)
