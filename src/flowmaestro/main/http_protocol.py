@@ -26,6 +26,10 @@ class HeadTooLarge(Exception):
     """The request's line and headers are more than we hold in memory for anyone."""
 
 
+class UnknownVersion(Exception):
+    """The request is of HTTP/0.9, whose clients take a response's head for its body."""
+
+
 class HttpProtocol(StreamingHttpProtocol):
     """One connection. uvicorn makes one for each; it is a parser's callbacks and their state."""
 
@@ -61,6 +65,8 @@ class HttpProtocol(StreamingHttpProtocol):
 
     def on_headers_complete(self) -> None:
         self._stop_head_timer()
+        if self.parser.get_http_version() not in ("1.0", "1.1"):
+            raise UnknownVersion  # as below
         super().on_headers_complete()
 
     def refuse(self, message: str) -> None:

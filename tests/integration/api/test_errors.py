@@ -272,6 +272,7 @@ async def test_what_is_no_http_gets_the_error_shape_too(server: LiveServer) -> N
     for request in (
         b"nonsense\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /healthz\r\n\r\n",  # HTTP/0.9, which knows no head of a response
         b"GET / HTTP/1.1\r\nHost: x\r\nX-Bad\x00: 1\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
