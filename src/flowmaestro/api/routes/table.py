@@ -87,14 +87,14 @@ def definition_body() -> dict[str, Any]:
     }
 
 
-def header_parameter(name: str, description: str) -> dict[str, Any]:
-    """Return the documentation of an optional request header."""
+def header_parameter(name: str, description: str, *, pattern: str) -> dict[str, Any]:
+    """Return the documentation of an optional request header whose value fits *pattern*."""
     return {
         "name": name,
         "in": "header",
         "required": False,
         "description": description,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": pattern},
     }
 
 
