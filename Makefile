@@ -14,7 +14,7 @@ PAGE := src/flowmaestro/web/index.html
 PAGE_SOURCES = $(shell find $(WEB)/src $(WEB)/plugins $(SDK)/src -type f 2>/dev/null) $(WEB)/index.html $(WEB)/vite.config.ts
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help install demo test check format sdk-check sdk-build sdk-test web screenshots web-check bench lock clean
+.PHONY: help install demo test check format sdk-check sdk-build sdk-test web screenshots web-check fuzz bench lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ $(WEB_INSTALLED): $(WEB)/package-lock.json
 	@command -v npm >/dev/null || { echo "The page needs Node 20.19 or newer, with npm, to be built."; exit 1; }
 	@cd $(WEB) && npm ci --loglevel error
 	@touch $@
+
+fuzz: $(INSTALLED) ## Fuzz everything that takes input, for a minute each; ARGS="--help" says how
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: $(BENCH_INSTALLED) ## Measure: engine, log, replay, start-up, history, fan-out (about 25 minutes)
 	$(BENCH) benchmarks.startup

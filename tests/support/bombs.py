@@ -166,7 +166,7 @@ RUNNING: Mapping[str, Any] = {
         [{"source": "t", "target": "c"}],
     ),
     "outputs of many nodes": workflow(
-        {f"n{n}": transform("{{ 'a' * 900000 }}") for n in range(20)}
+        {f"n{n}": transform("{{ 'a' * 900000 }}") for n in range(10)}
     ),
 }
 """Definitions that are valid, and whose executions would be much work."""
