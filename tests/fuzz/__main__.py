@@ -107,7 +107,7 @@ def _run_tests(part: str, seconds: float, seed: int) -> Result:
                 check=False,
             )
             result.counts["rounds"] += 1
-            examples = sum(map(int, re.findall(r"(\d+) passing examples", done.stdout)))
+            examples = sum(map(int, re.findall(r"(\d+) passing", done.stdout)))
             if examples:
                 result.counts["examples"] += examples
             if done.returncode != 0:
