@@ -14,10 +14,10 @@ PAGE := src/flowmaestro/web/index.html
 PAGE_SOURCES = $(shell find $(WEB)/src $(WEB)/plugins $(SDK)/src -type f 2>/dev/null) $(WEB)/index.html $(WEB)/vite.config.ts
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help install demo test check format sdk-check sdk-build sdk-test web screenshots web-check fuzz bench lock clean
+.PHONY: help install demo test torture check format sdk-check sdk-build sdk-test web screenshots web-check fuzz bench schema-fixture lock clean
 
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Create .venv with the locked dependencies and this project
 
@@ -44,6 +44,9 @@ check: $(INSTALLED) ## Check format, lint, types and the import rule
 format: $(INSTALLED) ## Rewrite the code in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+torture: $(INSTALLED) ## Kill, freeze and cut off a server for a minute, and check every event
+	@$(BIN)/python -m torture $(ARGS)
 
 sdk-check: $(SDK_INSTALLED) ## Check the TypeScript SDK: format, lint, types, package (needs Node 20)
 	@cd $(SDK) && npm run --silent check
@@ -96,6 +99,9 @@ $(BENCH_INSTALLED): requirements/bench.txt pyproject.toml
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+schema-fixture: $(INSTALLED) ## Keep a database as this version writes it, to test upgrades with
+	@$(BIN)/python -m tests.support.schema_fixture
 
 lock: ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra dev $(LOCK) -o requirements/dev.txt

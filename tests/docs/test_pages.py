@@ -10,7 +10,7 @@ import pytest
 from flowmaestro.workflow.documents import parse_document
 from tests.support.docs_pages import DOCS, ROOT, blocks_of, name_of, pages
 
-NOT_RUN = {"../README.md": 3, "quickstart.md": 2, "operating.md": 2, "page.md": 1}
+NOT_RUN = {"../README.md": 3, "quickstart.md": 2, "operating.md": 5, "page.md": 1}
 """How many blocks a page may hold that no test can run: installations, a machine's own, and what
 only shows what is to come."""
 

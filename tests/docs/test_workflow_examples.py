@@ -15,7 +15,7 @@ import pytest
 
 from flowmaestro.engine import EngineOptions, LocalEngine
 from flowmaestro.events import ExecutionCompleted, ExecutionFailed
-from flowmaestro.nodes import Provider, Registry, Services
+from flowmaestro.nodes import AllowedNetworks, HttpOptions, Provider, Registry, Services
 from flowmaestro.storage import Storage
 from flowmaestro.workflow import InvalidDefinition, validate
 from flowmaestro.workflow.documents import Format, parse_document
@@ -86,7 +86,10 @@ async def _workbench(folder: Path, example: Example) -> AsyncIterator[Workbench]
     spec.loader.exec_module(module)
     answer = "billing" if "router" in example.definition.text else "Paris."
     async with model_server(Says(answer)) as model:
-        services = Services(providers={"openai": model.provider, "local": _local(model.provider)})
+        services = Services(
+            providers={"openai": model.provider, "local": _local(model.provider)},
+            http=HttpOptions(allowed_networks=AllowedNetworks.parse(["loopback"])),
+        )
         registry = Registry.builtin(services).with_module(module)
         async with await Storage.open(str(folder / "docs.db")) as storage:
             engine = LocalEngine(storage, registry, EngineOptions(secrets=SECRETS))

@@ -47,17 +47,6 @@ while text:
     raw = isinstance(found, str) and "-r" in sys.argv
     print(found if raw else json.dumps(found, indent=2, ensure_ascii=False))
 """,
-    "sqlite3": """
-import contextlib, shlex, sqlite3, sys
-command = shlex.split(sys.argv[2])
-with contextlib.closing(sqlite3.connect(sys.argv[1])) as source:
-    if command[0] == ".backup":
-        with contextlib.closing(sqlite3.connect(command[1])) as target:
-            source.backup(target)
-    else:
-        for row in source.execute(sys.argv[2]):
-            print(*row, sep="|")
-""",
 }
 
 

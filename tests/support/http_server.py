@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +35,10 @@ Handler = Callable[[ReceivedRequest, asyncio.StreamWriter], Awaitable[None]]
 class HttpServer:
     """What runs, and what it has seen."""
 
+    host: str = "127.0.0.1"
     port: int = 0
+    connections: int = 0
+    """How many were opened."""
     requests: list[ReceivedRequest] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the first request is here."""
@@ -43,7 +47,7 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
 
 def response(
@@ -73,9 +77,15 @@ async def hang(request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
 
 
 @contextlib.asynccontextmanager
-async def http_server(handler: Handler | bytes) -> AsyncIterator[HttpServer]:
+async def http_server(
+    handler: Handler | bytes,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[HttpServer]:
     """Serve until the block ends. *handler* writes the answer to each request, or is the answer."""
-    server = HttpServer()
+    server = HttpServer(host)
     connections: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -104,6 +114,7 @@ async def http_server(handler: Handler | bytes) -> AsyncIterator[HttpServer]:
         task = asyncio.current_task()
         assert task is not None
         connections.add(task)
+        server.connections += 1
         try:
             with contextlib.suppress(ConnectionError):
                 await serve(reader, writer)
@@ -114,7 +125,7 @@ async def http_server(handler: Handler | bytes) -> AsyncIterator[HttpServer]:
             server.left.set()
             writer.close()
 
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0)
+    listening = await asyncio.start_server(accept, host, port, ssl=tls)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server

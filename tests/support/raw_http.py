@@ -213,12 +213,19 @@ async def request(
 class IdleReader:
     """A client that has sent its request and reads nothing until it is told to."""
 
-    def __init__(self, port: int, target: str, *, receive_buffer_bytes: int = 4096) -> None:
+    def __init__(
+        self,
+        port: int,
+        target: str,
+        *,
+        receive_buffer_bytes: int = 4096,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         self._socket = socket.socket()
         # Before the connection is made: the window is agreed on then.
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         self._socket.connect(("127.0.0.1", port))
-        self._socket.sendall(head_of(target))
+        self._socket.sendall(head_of(target, headers=headers))
 
     async def start_reading(self, *, read_limit_bytes: int = 65536) -> RawResponse:
         reader, writer = await asyncio.open_connection(sock=self._socket, limit=read_limit_bytes)

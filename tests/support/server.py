@@ -200,6 +200,12 @@ class ServerProcess:
             self.process.stdout.close()
         return code
 
+    def client(self, key: str) -> httpx2.AsyncClient:
+        """Return a client with *key*."""
+        return httpx2.AsyncClient(
+            base_url=self.base_url, headers={"X-API-Key": key}, timeout=30, trust_env=False
+        )
+
     async def new_key(self, **options: Any) -> str:
         """Store a new key in its database, from outside; see :func:`create_key`."""
         async with await Storage.open(database_url(self.folder)) as storage:

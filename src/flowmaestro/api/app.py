@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,7 +13,13 @@ from starlette.middleware import Middleware
 import flowmaestro
 from flowmaestro.api import web
 from flowmaestro.api.failures import on_http_exception, on_invalid_parameters
-from flowmaestro.api.metrics import Metrics, Sample
+from flowmaestro.api.metrics import Metrics
+from flowmaestro.api.metrics.sources import (
+    LogMetrics,
+    engine_metrics,
+    hub_metrics,
+    storage_metrics,
+)
 from flowmaestro.api.middleware.body_limit import BodyLimitMiddleware
 from flowmaestro.api.middleware.cors import CorsMiddleware
 from flowmaestro.api.middleware.failures import FailureMiddleware
@@ -22,9 +28,8 @@ from flowmaestro.api.openapi import describe
 from flowmaestro.api.rate_limits import RateLimiter
 from flowmaestro.api.routes import executions, operations, workflows
 from flowmaestro.api.routes.table import DirectRoute, Endpoint, Route
-from flowmaestro.api.services import ApiOptions, ApiServices, Engine
+from flowmaestro.api.services import ApiOptions, ApiServices
 from flowmaestro.storage import IdGenerator
-from flowmaestro.streaming import Hub
 
 ROUTES = (*workflows.ROUTES, *executions.ROUTES)
 PREFIXES = ("/api/v1", "/v1")
@@ -91,40 +96,15 @@ def _middleware(options: ApiOptions, metrics: Metrics) -> Sequence[Middleware]:
 
 
 def _connect_metrics(services: ApiServices, metrics: Metrics) -> None:
-    metrics.add_source(lambda: _engine_samples(services.engine))
-    metrics.add_source(lambda: _hub_samples(services.hub))
-    services.storage.log.on_commit(metrics.log.on_commit)
-
-
-def _engine_samples(engine: Engine) -> Iterator[Sample]:
-    yield Sample("flowmaestro_running_nodes", "Nodes that run now.", engine.running_nodes)
-    yield Sample(
-        "flowmaestro_active_executions",
-        "Executions that are held in memory now.",
-        engine.active_executions,
-    )
-    yield Sample(
-        "flowmaestro_unfinished_executions",
-        "Executions that are pending or running.",
-        engine.unfinished_executions,
-    )
-
-
-def _hub_samples(hub: Hub) -> Iterator[Sample]:
-    gauges, counters = hub.gauges(), hub.counters
-    yield Sample("flowmaestro_streams_level", "Open streams that have all there is.", gauges.level)
-    yield Sample(
-        "flowmaestro_streams_behind", "Open streams served from the log just now.", gauges.behind
-    )
-    for name, description, value in (
-        ("streams_opened", "Streams that began.", counters.opened),
-        ("streams_refused", "Streams refused: too many are open.", hub.admission.refused),
-        ("stream_events_delivered", "Events handed to readers.", counters.events_delivered),
-        ("stream_overflows", "Times a reader fell behind.", counters.overflows),
-        ("stream_drops", "Readers dropped because they took nothing.", counters.drops),
-        ("stream_log_failures", "Streams cut off by an unreadable log.", counters.log_failures),
-    ):
-        yield Sample(f"flowmaestro_{name}", description, value, only_grows=True)
+    engine, hub, storage = services.engine, services.hub, services.storage
+    log = LogMetrics()
+    storage.log.on_commit(log.on_commit)
+    metrics.add_source(log.read)
+    metrics.add_source(lambda: engine_metrics(engine))
+    metrics.add_source(lambda: hub_metrics(hub))
+    metrics.add_source(lambda: storage_metrics(storage))
+    for part in (engine, hub, storage):
+        metrics.add_queues(part.queues)
 
 
 def _add_route(app: FastAPI, prefix: str, route: Route) -> None:

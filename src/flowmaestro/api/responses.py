@@ -24,6 +24,10 @@ RECORD_KEY = "flowmaestro.record"
 """Where the ASGI scope holds what is logged of the request when it is over."""
 
 
+ERROR_KEY = "flowmaestro.error"
+"""Where the ASGI scope holds the error that the request was answered with."""
+
+
 def request_id(scope: Scope) -> str:
     """Return the id of the request that *scope* belongs to."""
     found = scope.get(REQUEST_ID_KEY)
@@ -64,6 +68,7 @@ def success(
 
 def failure(scope: Scope, error: ApiError) -> Response:
     """Return *error* in the failure envelope, with its status and headers."""
+    scope[ERROR_KEY] = error
     body = {
         "error": {"code": error.code, "message": error.message, "details": error.details},
         "meta": meta(scope),

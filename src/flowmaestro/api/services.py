@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from starlette.requests import Request
 
 from flowmaestro.api.key_watch import KeyWatch
+from flowmaestro.engine.statistics import EngineStatistics
 from flowmaestro.storage import Execution, Idempotency, Storage
 from flowmaestro.streaming import Hub, Lane
 from flowmaestro.workflow.catalog import Catalog
@@ -34,12 +35,21 @@ class Engine(Protocol):
     def unfinished_executions(self) -> int:
         """How many executions are pending or running."""
 
+    @property
+    def statistics(self) -> EngineStatistics:
+        """What it has done since its start."""
+
+    def queues(self) -> Mapping[str, tuple[int, int | None]]:
+        """Return how much is in each of its queues, and its bound."""
+
     async def accept(
         self,
         workspace: str,
         workflow_id: str,
         inputs: Mapping[str, Any],
         idempotency: Idempotency | None,
+        *,
+        traceparent: str | None,
     ) -> tuple[Execution, bool]:
         """Store a new execution and start it; the flag is false for an idempotent repeat."""
 

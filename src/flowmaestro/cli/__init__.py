@@ -1,8 +1,9 @@
 """The command line.
 
 One module for each group of commands (``watch``, ``execute``, ``executions``, ``workflows``,
-``serve``, ``keys``), put together in ``app``; ``render/`` shows an execution live. Everything heavy
-is imported inside the commands: ``flowmaestro --help`` should not wait for what it does not use.
+``serve``, ``keys``, ``doctor``, ``backup``), put together in ``app``; ``render/`` shows an
+execution live. Everything heavy is imported inside the commands: ``flowmaestro --help`` should not
+wait for what it does not use.
 """
 
 from __future__ import annotations

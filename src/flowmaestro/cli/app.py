@@ -13,7 +13,17 @@ from typing import Annotated
 
 import typer
 
-from flowmaestro.cli import demo, execute, executions, keys, serve, watch, workflows
+from flowmaestro.cli import (
+    backup,
+    demo,
+    doctor,
+    execute,
+    executions,
+    keys,
+    serve,
+    watch,
+    workflows,
+)
 from flowmaestro.cli import run as run_
 from flowmaestro.cli.command_help import PlainCommand
 from flowmaestro.cli.errors import CommandFailed, one_line
@@ -38,6 +48,9 @@ def build_app() -> typer.Typer:
     app.command()(execute.execute)
     app.command()(watch.watch)
     app.command()(demo.demo)
+    app.command()(doctor.doctor)
+    app.command()(backup.backup)
+    app.command()(backup.restore)
     groups = {"executions": executions.app, "workflows": workflows.app, "keys": keys.app}
     for name, group in groups.items():
         app.add_typer(group, name=name)

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from flowmaestro.nodes import Expanded, NodeContext, NodeError, NodeType, Reporter, Result, Routed
 from flowmaestro.workflow import GraphNode
 from flowmaestro.workflow.expressions import ExpressionError, compile_value, evaluate
+from flowmaestro.workflow.trace_context import TraceContext
 
 from .redaction import Redactor
 
@@ -55,6 +56,7 @@ class NodeRequest:
     :param names: what the node's templates may name, secrets included.
     :param inputs: the inputs of the workflow that the node is part of.
     :param timeout_ms: how long the attempt may take; ``None`` is no limit.
+    :param trace: the execution's place in a trace.
     """
 
     execution_id: str
@@ -65,6 +67,7 @@ class NodeRequest:
     inputs: Mapping[str, Any]
     reporter: Reporter
     timeout_ms: int | None = None
+    trace: TraceContext | None = None
 
 
 async def execute_node(
@@ -128,6 +131,7 @@ def _start(node_type: NodeType, request: NodeRequest, executor: Executor) -> Any
         reporter=request.reporter,
         evaluator=_Evaluator(request.names),
         executor=executor,
+        trace=request.trace,
     )
     return node_type.run(config, context)
 
@@ -178,10 +182,9 @@ def _failed(request: NodeRequest, error: Exception, redactor: Redactor) -> Faile
         case _:
             # Not `exc_info`: a traceback quotes values, and a value may be a secret.
             logger.warning(
-                "node %s of %s raised %s",
-                request.node_id,
-                request.execution_id,
+                "the node raised %s",
                 redactor.text("".join(traceback.format_exception(error))),
+                extra={"node_id": request.node_id, "attempt": request.attempt},
             )
             sentence = str(error) or "no message"
             return Failed(_shortened(f"{type(error).__name__}: {sentence}"), "node_error")

@@ -13,26 +13,27 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flowmaestro.events import ExecutionCancelled, ExecutionFailed, TerminalEvent, decode_event
+from flowmaestro.events import decode_event
 from flowmaestro.nodes import NodeType
 from flowmaestro.storage import (
     Execution,
     Idempotency,
-    LogEnded,
-    LogEntry,
     NewExecution,
     Storage,
     StorageClosed,
     StorageUnavailable,
 )
-from flowmaestro.workflow import ExecutionState, Recorder, check_inputs, milliseconds_between
+from flowmaestro.workflow import ExecutionState, Recorder, check_inputs
 
 from .definitions import Definitions
+from .endings import Endings
 from .errors import AlreadyEnded, EngineBusy, EngineStopping, InvalidInputs
+from .log_context import detached, set_log_fields
 from .options import EngineOptions
 from .redaction import Redactor
 from .run import ConflictingLog, ExecutionRun
 from .slots import NodeSlots
+from .statistics import EngineStatistics
 from .step import RunServices
 from .threads import DaemonThreadExecutor
 
@@ -75,6 +76,8 @@ class LocalEngine:
         self._definitions = Definitions(storage.workflows)
         self._slots = NodeSlots(self._options.max_running_nodes)
         self._executor = DaemonThreadExecutor()
+        self.statistics = EngineStatistics()
+        self._endings = Endings(storage.log, self.statistics, now)
         self._services = RunServices(
             log=storage.log,
             node_types=node_types,
@@ -82,6 +85,7 @@ class LocalEngine:
             redactor=Redactor(self._options.secrets.values()),
             slots=self._slots,
             executor=self._executor,
+            statistics=self.statistics,
             now=now,
         )
         self._runs: dict[str, ExecutionRun] = {}
@@ -114,6 +118,14 @@ class LocalEngine:
         """How many executions are pending or running."""
         return self._unfinished
 
+    def queues(self) -> dict[str, tuple[int, int | None]]:
+        """Return how much is in each of the engine's queues, and its bound."""
+        return {
+            "running_nodes": (self._slots.used, self._slots.capacity),
+            "active_executions": (len(self._tasks), self._options.max_active_executions),
+            "unfinished_executions": (self._unfinished, self._options.max_unfinished_executions),
+        }
+
     async def start(self) -> None:
         """Take up every execution that is pending or running, and accept new ones.
 
@@ -121,6 +133,10 @@ class LocalEngine:
         """
         self._unfinished = await self._storage.executions.count_unfinished()
         self._backlog = self._unfinished > 0
+        if self._unfinished:
+            logger.info(
+                "unfinished executions are taken up", extra={"executions": self._unfinished}
+            )
         self._accepting = True
         self._fill()
 
@@ -130,10 +146,14 @@ class LocalEngine:
         workflow_id: str,
         inputs: Mapping[str, Any],
         idempotency: Idempotency | None = None,
+        *,
+        traceparent: str | None = None,
     ) -> tuple[Execution, bool]:
         """Store an execution of a workflow's newest version, and begin it.
 
         When this returns the execution is durable: it will run, through any crash.
+
+        *traceparent* is the W3C header of the request, of which it is to be part.
 
         :returns: the execution, and whether it is new (the same *idempotency* key gives the first
             one again).
@@ -152,6 +172,7 @@ class LocalEngine:
         if not self._accepting:
             raise EngineStopping
         if self._unfinished >= self._options.max_unfinished_executions:
+            self.statistics.refused += 1
             raise EngineBusy(self._options.max_unfinished_executions)
         workflow = await self._storage.workflows.get(workspace, workflow_id)
         versions = await self._definitions.pin(workspace, workflow)
@@ -168,9 +189,11 @@ class LocalEngine:
                 inputs=inputs,
                 created_at=self._now(),
                 idempotency=idempotency,
+                traceparent=traceparent,
             )
         )
         if created:
+            self.statistics.accepted += 1
             self._unfinished += 1
             if self._backlog or not self._has_room():
                 self._backlog = True
@@ -197,12 +220,12 @@ class LocalEngine:
             if execution_id in self._runs:
                 self._runs[execution_id].cancel(reason)
             else:
-                await self._cancel_in_log(execution, reason)
+                await self._endings.cancel(execution, reason)
             done, _ = await asyncio.wait([task], timeout=CANCEL_SECONDS)
             if not done:
                 raise StorageUnavailable("the cancellation is not recorded yet, but will be")
         else:
-            await self._cancel_in_log(execution, reason)
+            await self._endings.cancel(execution, reason)
             self._unfinished -= 1
         ended = await self._storage.executions.get(execution_id)
         if ended.status != "cancelled":
@@ -238,7 +261,9 @@ class LocalEngine:
     def _fill(self) -> None:
         """See to it that executions which wait in the storage are begun as room permits."""
         if self._accepting and self._backlog and self._filling is None and self._has_room():
-            self._filling = asyncio.get_running_loop().create_task(self._fill_from_storage())
+            self._filling = asyncio.get_running_loop().create_task(
+                self._fill_from_storage(), context=detached()
+            )
             self._filling.add_done_callback(self._filled)
 
     def _filled(self, task: asyncio.Task[None]) -> None:
@@ -270,9 +295,13 @@ class LocalEngine:
     def _begin(self, execution: Execution) -> None:
         if execution.id in self._tasks:
             return
-        task = asyncio.get_running_loop().create_task(self._run(execution), name=execution.id)
+        # Not in the context of the request that happens to begin it: an execution outlives it.
+        context = detached()
+        task = asyncio.get_running_loop().create_task(
+            self._run(execution), name=execution.id, context=context
+        )
         self._tasks[execution.id] = task
-        task.add_done_callback(lambda task: self._ended(execution.id, task))
+        task.add_done_callback(lambda task: self._ended(execution.id, task), context=context)
 
     def _ended(self, execution_id: str, task: asyncio.Task[bool]) -> None:
         del self._tasks[execution_id]
@@ -289,26 +318,36 @@ class LocalEngine:
 
     async def _run(self, execution: Execution) -> bool:
         """Run an execution; return whether its log has its end."""
+        trace = self._options.trace(execution) if self._options.trace is not None else None
+        fields = {"execution_id": execution.id}
+        if trace is not None:
+            fields["trace_id"] = trace.trace_id
+        set_log_fields(fields)
         try:
             graphs = await self._definitions.load(execution.definitions)
             state = ExecutionState(graphs[execution.workflow_id], execution.inputs, graphs)
             if execution.status != "pending":
                 await self._replay(execution.id, state)
+                self.statistics.recovered += 1
+                logger.info("execution goes on from its log", extra={"events": state.last_number})
             recorder = Recorder(execution.id, execution.workflow_id, execution.workflow_name)
-            run = ExecutionRun(self._services, recorder, state, execution.created_at)
+            run = ExecutionRun(self._services, recorder, state, execution, trace)
             self._runs[execution.id] = run
             if not self._accepting:
                 run.drain()
+            logger.debug("execution begins", extra={"workflow_id": execution.workflow_id})
             return await run.run()
         except StorageUnavailable as error:
-            logger.warning("the execution %s is put off: %s", execution.id, error)
+            logger.warning("the execution is put off: %s", error)
         except ConflictingLog:
-            logger.exception("the execution %s is left alone", execution.id)
+            self.statistics.conflicts += 1
+            logger.exception("the execution is left alone")
             return True
         except Exception:
-            logger.exception("the execution %s failed within the engine", execution.id)
+            self.statistics.internal_failures += 1
+            logger.exception("the execution failed within the engine")
             with contextlib.suppress(StorageUnavailable):
-                await self._fail(execution)
+                await self._endings.fail(execution)
                 return True
         return False
 
@@ -317,37 +356,3 @@ class LocalEngine:
             execution_id, after=state.last_number, limit=REPLAY_PAGE
         ):
             state.apply_all(decode_event(record.data) for record in records)
-
-    async def _fail(self, execution: Execution) -> None:
-        now = self._now()
-        await self._end_log(
-            execution.id,
-            ExecutionFailed(
-                execution_id=execution.id,
-                timestamp=now,
-                error="the server could not go on with this execution: its log says why",
-                error_code="internal_error",
-                failed_node_id=None,
-                completed_at=now,
-                duration_ms=milliseconds_between(execution.started_at, now),
-            ),
-        )
-
-    async def _cancel_in_log(self, execution: Execution, reason: str) -> None:
-        now = self._now()
-        await self._end_log(
-            execution.id,
-            ExecutionCancelled(
-                execution_id=execution.id,
-                timestamp=now,
-                reason=reason,
-                cancelled_at=now,
-                duration_ms=milliseconds_between(execution.started_at or execution.created_at, now),
-            ),
-        )
-
-    async def _end_log(self, execution_id: str, event: TerminalEvent) -> None:
-        try:
-            await self._storage.log.append(execution_id, [LogEntry(event)])
-        except LogEnded:
-            logger.info("the log of %s had ended before", execution_id)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+from flowmaestro.storage import Execution
+from flowmaestro.workflow.trace_context import TraceContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +27,8 @@ class EngineOptions:
     """The largest outputs of one node or execution, as JSON."""
     max_depth: int = 16
     """How deep loops and called workflows may hold each other."""
+    trace: Callable[[Execution], TraceContext | None] | None = field(default=None, repr=False)
+    """Called with each execution that is about to run; returns its root in the trace that it is
+    part of, if it is part of any."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What ``secrets.NAME`` gives in a node's config."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flowmaestro.events import LogLevel
 
 from .execute_node import Outcome
+from .statistics import EngineStatistics
 
 MAX_PENDING_MESSAGES = 1_000
 MAX_MESSAGE_CHARACTERS = 8_000
@@ -56,10 +57,17 @@ class NodeReporter:
     the count is recorded as a warning.
     """
 
-    def __init__(self, node_id: str, attempt: int, post: Callable[[Message], None]) -> None:
+    def __init__(
+        self,
+        node_id: str,
+        attempt: int,
+        post: Callable[[Message], None],
+        statistics: EngineStatistics,
+    ) -> None:
         self._node_id = node_id
         self._attempt = attempt
         self._post = post
+        self._statistics = statistics
         self._pending = 0
         self._dropped = 0
 
@@ -73,6 +81,7 @@ class NodeReporter:
         """Record a message; returns at once."""
         if self._pending >= MAX_PENDING_MESSAGES:
             self._dropped += 1
+            self._statistics.dropped_messages += 1
             return
         if self._dropped:
             dropped, self._dropped = self._dropped, 0

@@ -13,10 +13,13 @@ import logging
 from collections import deque
 from datetime import datetime
 
-from flowmaestro.storage import LogEnded, LogEntry, StorageClosed, StorageUnavailable
-from flowmaestro.workflow import ExecutionState, NodeState, Recorder
+from flowmaestro.storage import Execution, LogEnded, LogEntry, StorageClosed, StorageUnavailable
+from flowmaestro.workflow import ExecutionState, NodeState, Recorder, milliseconds_between
+from flowmaestro.workflow.trace_context import TraceContext
 
+from .endings import note_end
 from .execute_node import Failed, execute_node
+from .log_context import set_log_fields
 from .reports import Ended, Message, ProgressReport
 from .step import RunServices, Step, Stepper
 
@@ -37,7 +40,8 @@ class ExecutionRun:
     """Runs one execution until its log has its terminal event.
 
     :param state: the state as its log gives it.
-    :param created_at: when the execution was accepted.
+    :param execution: its row.
+    :param trace: its place in a trace.
     """
 
     def __init__(
@@ -45,12 +49,15 @@ class ExecutionRun:
         services: RunServices,
         recorder: Recorder,
         state: ExecutionState,
-        created_at: datetime,
+        execution: Execution,
+        trace: TraceContext | None = None,
     ) -> None:
         self._services = services
         self._recorder = recorder
         self._state = state
-        self._stepper = Stepper(services, recorder, state, created_at, self.post)
+        self._stepper = Stepper(services, recorder, state, execution.created_at, self.post, trace)
+        self._execution = execution
+        self._trace = trace
         self._inbox: deque[Message] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiter: asyncio.Future[None] | None = None
@@ -83,11 +90,13 @@ class ExecutionRun:
                 if not step.is_full:
                     await self._wait(step.now)
         except LogEnded:
-            logger.info("the log of %s was ended by somebody else", self.execution_id)
+            logger.info("the log was ended by somebody else")
             return True
         finally:
             self._services.slots.forget(self._wake)
             self._stop_tasks()
+        if self._state.ended:
+            self._note_end()
         return self._state.ended
 
     def cancel(self, reason: str) -> None:
@@ -104,6 +113,19 @@ class ExecutionRun:
         """Put a message of a node into the inbox."""
         self._inbox.append(message)
         self._wake()
+
+    def _note_end(self) -> None:
+        state = self._state
+        duration_ms = milliseconds_between(
+            state.started_at or self._execution.created_at, state.now
+        )
+        note_end(
+            self._services.statistics,
+            self._execution,
+            state.status,
+            duration_ms,
+            state.last_number,
+        )
 
     # Waiting and waking.
 
@@ -171,7 +193,7 @@ class ExecutionRun:
             except StorageClosed:
                 raise
             except StorageUnavailable as error:
-                logger.warning("cannot append to the log of %s: %s", self.execution_id, error)
+                logger.warning("cannot append to the log: %s", error)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LAST_APPEND_RETRY_SECONDS)
 
@@ -200,6 +222,14 @@ class ExecutionRun:
     async def _run_node(self, node: NodeState) -> None:
         node_type = self._services.node_types[node.node.type]
         attempt = node.attempt
+        fields: dict[str, object] = {
+            "execution_id": self.execution_id,
+            "node_id": node.path,
+            "attempt": attempt,
+        }
+        if self._trace is not None:
+            fields["trace_id"] = self._trace.trace_id
+        set_log_fields(fields)
         outcome = await execute_node(
             node_type,
             self._stepper.request(node, node_type),

@@ -45,12 +45,14 @@ from flowmaestro.workflow import (
     overdue,
     progress,
 )
+from flowmaestro.workflow.trace_context import TraceContext
 
 from .execute_node import Completed, Failed, NodeRequest, Outcome, execute_inline
 from .options import EngineOptions
 from .redaction import Redactor
 from .reports import Ended, LogMessage, Message, NodeReporter, ProgressReport
 from .slots import NodeSlots
+from .statistics import OBSERVED, EngineStatistics
 
 MAX_STEP_EVENTS = 250
 """A step appends at this many events even if it could go on: readers shall see them come."""
@@ -66,6 +68,7 @@ class RunServices:
     redactor: Redactor
     slots: NodeSlots
     executor: Executor
+    statistics: EngineStatistics
     now: Callable[[], datetime]
     """The wall clock: aware, UTC."""
 
@@ -92,6 +95,7 @@ class Stepper:
     :param state: the state as the execution's log gives it.
     :param created_at: when the execution was accepted.
     :param post: puts a message of a node into the inbox.
+    :param trace: the execution's place in a trace.
     """
 
     def __init__(
@@ -101,12 +105,14 @@ class Stepper:
         state: ExecutionState,
         created_at: datetime,
         post: Callable[[Message], None],
+        trace: TraceContext | None = None,
     ) -> None:
         self._services = services
         self._recorder = recorder
         self._state = state
         self._created_at = created_at
         self._post = post
+        self._trace = trace
 
     @property
     def execution_id(self) -> str:
@@ -165,8 +171,9 @@ class Stepper:
             attempt=node.attempt,
             names=ScopeNames(node.scope, extra),
             inputs=node.scope.inputs,
-            reporter=NodeReporter(node.path, node.attempt, self._post),
+            reporter=NodeReporter(node.path, node.attempt, self._post, self._services.statistics),
             timeout_ms=timeout_ms,
+            trace=self._trace,
         )
 
     # Commands.
@@ -256,6 +263,8 @@ class Stepper:
         return None
 
     def _record(self, step: Step, event: LoggedEvent) -> None:
+        if type(event) in OBSERVED:
+            self._services.statistics.record(self._state, event)
         self._state.apply(event)
         step.entries.append(LogEntry(event, idempotency_key(event)))
 

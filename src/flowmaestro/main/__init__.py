@@ -4,11 +4,14 @@
     parts.py          what a server and a run without one are both made of
     composition.py    storage, engine, hub and API, opened and closed in order
     retention.py      the task that trims old logs
+    vitals.py         the task that looks how late the event loop is, and what waits
+    tracing/          traces, for those who ask for them
     http_protocol.py  uvicorn's HTTP, with bounds on a request's head
     descriptors.py    how many streams the system has room for
     server.py         uvicorn around it: signals, shutdown, `listening on …`
     logs.py           the server's log lines
     local_run.py      one execution without a server
+    doctor/           what an operator would look at when something is wrong
 
 ``serve(settings)`` is the whole server; ``running(settings)`` embeds it under another one.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,11 +14,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from flowmaestro.api.app import Application
 from flowmaestro.api.app import create_app as create_api
 from flowmaestro.api.key_watch import KeyWatch
+from flowmaestro.api.metrics import Metrics
 from flowmaestro.api.services import ApiOptions, ApiServices, Lifecycle
 from flowmaestro.engine import LocalEngine
+from flowmaestro.main.logs import Redactor
 from flowmaestro.main.parts import engine_options, load_registry, node_services
 from flowmaestro.main.retention import sweep_periodically
 from flowmaestro.main.settings import Settings, load_settings
+from flowmaestro.main.tracing import Tracing, open_tracing
+from flowmaestro.main.tracing.setup import no_metrics
+from flowmaestro.main.vitals import Vitals
 from flowmaestro.storage import Storage, StorageOptions, lock_database
 from flowmaestro.streaming import Hub, Lane, StreamingOptions
 
@@ -36,6 +42,7 @@ class Running:
     hub: Hub
     lifecycle: Lifecycle
     grace_seconds: float
+    tracing: Tracing | None = None
     _drained: bool = False
 
     async def drain(self) -> None:
@@ -46,7 +53,12 @@ class Running:
         self._drained = True
         self.lifecycle.shutting_down = True
         self.hub.close()
-        await asyncio.gather(self.engine.drain(self.grace_seconds), self._wait_for_readers())
+        await asyncio.gather(self._end_work(), self._wait_for_readers())
+
+    async def _end_work(self) -> None:
+        await self.engine.drain(self.grace_seconds)
+        if self.tracing is not None:
+            await self.tracing.aclose()
 
     async def _wait_for_readers(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -76,7 +88,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         )
         stack.push_async_callback(storage.aclose)
         hub = Hub(storage.log, _streaming_options(settings))
-        engine = LocalEngine(storage, registry, engine_options(settings))
+        redact = Redactor(secret.get_secret_value() for secret in settings.secrets.values())
+        tracing = open_tracing(storage, os.environ, redact)
+        if tracing is not None:
+            stack.push_async_callback(tracing.aclose)
+        options = engine_options(settings, trace=None if tracing is None else tracing.root_of)
+        engine = LocalEngine(storage, registry, options)
         lifecycle = Lifecycle()
         key_watch = KeyWatch(
             storage.keys, hub, seconds=settings.key_recheck_seconds, clock=_utc_now
@@ -98,6 +115,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             hub=hub,
             lifecycle=lifecycle,
             grace_seconds=settings.shutdown_grace_seconds,
+            tracing=tracing,
         )
         stack.push_async_callback(server.drain)
         await engine.start()
@@ -114,6 +132,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(_cancelled, retention)
         watch = asyncio.create_task(key_watch.watch(), name="key watch")
         stack.push_async_callback(_cancelled, watch)
+        vitals = Vitals(storage, _utc_now)
+        _add_metrics(server.app.state.metrics, vitals, tracing)
+        looking = asyncio.create_task(vitals.watch(), name="vitals")
+        stack.push_async_callback(_cancelled, looking)
         yield server
 
 
@@ -155,6 +177,15 @@ class _LifespanApp:
             stage = "startup" if self._app is None else "shutdown"
             reply = {"type": f"lifespan.{stage}.failed", "message": str(error)}
         await send(reply)
+
+
+def _add_metrics(metrics: Metrics, vitals: Vitals, tracing: Tracing | None) -> None:
+    metrics.add_source(vitals.metrics)
+    if tracing is None:
+        metrics.add_source(no_metrics)
+    else:
+        metrics.add_source(tracing.metrics)
+        metrics.add_queues(tracing.queues)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

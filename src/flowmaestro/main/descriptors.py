@@ -31,6 +31,19 @@ def raise_descriptor_limit() -> int | None:
     return wanted
 
 
+def reachable_descriptor_limit() -> int | None:
+    """Return how many files a process that asks for more may open, without asking; ``None`` where
+    there is no limit."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return None
+    return max(soft, ENOUGH if hard == resource.RLIM_INFINITY else hard)
+
+
 def room_for_streams(descriptors: int | None) -> int | None:
     """Return how many streams a process that may open so many files has room for."""
     return None if descriptors is None else max(descriptors - RESERVED, descriptors // 2)

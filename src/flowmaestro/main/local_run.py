@@ -18,6 +18,8 @@ from flowmaestro.workflow import Definition, input_schema, to_document, validate
 
 WORKSPACE = "local"
 PAGE = 500
+EVERYTHING = ("*",)
+"""Who runs a workflow on their own machine may reach what the machine reaches."""
 
 
 class LocalRun:
@@ -76,7 +78,7 @@ async def local_run(
     :raises InvalidSettings: if a module of node types cannot be imported.
     """
     async with AsyncExitStack() as stack:
-        services = node_services(settings)
+        services = node_services(settings, by_default=EVERYTHING)
         stack.push_async_callback(services.aclose)
         registry = load_registry(settings.nodes, services)
         definitions = {

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from flowmaestro.engine.log_context import ContextFilter
 from flowmaestro.events import format_timestamp
 
 _PLAIN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -99,12 +100,16 @@ def configure_logging(
     as_text = log_format == "text" or (log_format is None and stream.isatty())
     handler = logging.StreamHandler(stream)
     handler.setFormatter(TextFormatter(redact) if as_text else JsonFormatter(redact))
+    handler.addFilter(ContextFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # Libraries tell more than an operator asked for: full URLs, among other things.
-    for name in ("httpx2", "httpcore2", "openai", "asyncio", "alembic", "uvicorn"):
+    for name in ("httpx2", "httpcore2", "openai", "asyncio", "alembic", "uvicorn", "urllib3"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # Every try to reach a collector would be a warning; that it took nothing is an error.
+    debugging = root.level <= logging.DEBUG
+    logging.getLogger("opentelemetry").setLevel(logging.WARNING if debugging else logging.ERROR)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

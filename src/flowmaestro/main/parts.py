@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flowmaestro.engine import EngineOptions
 from flowmaestro.main.settings import InvalidSettings, Settings
-from flowmaestro.nodes import Provider, Registry, RegistryError
+from flowmaestro.nodes import AllowedNetworks, HttpOptions, Provider, Registry, RegistryError
 from flowmaestro.nodes import Services as NodeServices
+from flowmaestro.storage import Execution
+from flowmaestro.workflow.trace_context import TraceContext
 
 
-def node_services(settings: Settings) -> NodeServices:
-    """Return the clients of the nodes; they connect when they are first used."""
+def node_services(settings: Settings, *, by_default: Sequence[str] = ()) -> NodeServices:
+    """Return the clients of the nodes; they connect when they are first used.
+
+    :param by_default: what ``http`` nodes may reach if ``http_allowed_networks`` is not set.
+    """
+    networks = settings.http_allowed_networks
+    allowed = AllowedNetworks.parse(by_default if networks is None else networks)
     return NodeServices(
         providers={
             name: Provider(
@@ -19,7 +26,11 @@ def node_services(settings: Settings) -> NodeServices:
                 api_key=provider.api_key.get_secret_value() if provider.api_key else None,
             )
             for name, provider in settings.providers.items()
-        }
+        },
+        http=HttpOptions(
+            allowed_networks=allowed,
+            traceparent_hosts=tuple(host.lower() for host in settings.trace_hosts),
+        ),
     )
 
 
@@ -38,14 +49,18 @@ def load_registry(modules: Sequence[str], services: NodeServices) -> Registry:
     return registry
 
 
-def engine_options(settings: Settings) -> EngineOptions:
-    """Return the engine's bounds, and the secrets that nodes may use."""
+def engine_options(
+    settings: Settings, *, trace: Callable[[Execution], TraceContext | None] | None = None
+) -> EngineOptions:
+    """Return the engine's bounds, the secrets that nodes may use, and what says which trace an
+    execution is part of."""
     return EngineOptions(
         max_running_nodes=settings.max_concurrent_nodes,
         max_active_executions=settings.max_concurrent_executions,
         max_unfinished_executions=settings.max_unfinished_executions,
         default_node_timeout_ms=_milliseconds(settings.node_timeout_seconds),
         default_execution_timeout_ms=_milliseconds(settings.execution_timeout_seconds),
+        trace=trace,
         secrets={name: value.get_secret_value() for name, value in settings.secrets.items()},
     )
 

@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from flowmaestro.nodes.outbound.allowed import AllowedNetworks
+
 PREFIX = "FLOWMAESTRO_"
 SECRET_PREFIX = f"{PREFIX}SECRET_"
 DEFAULT_PROVIDER = "openai"
@@ -106,6 +108,13 @@ class Settings(BaseSettings):
     node_timeout_seconds: float | None = Field(default=3600.0, gt=0)
     execution_timeout_seconds: float | None = Field(default=None, gt=0)
 
+    http_allowed_networks: Annotated[tuple[str, ...] | None, NoDecode] = None
+    """What ``http`` nodes may reach besides public addresses: addresses, networks, ``loopback``,
+    ``private``, or ``*`` for everything. ``None``: nothing on a server, everything in a run without
+    one, whose author is its operator."""
+    trace_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Hosts to which ``http`` nodes send a ``traceparent`` header; ``*`` stands for anything."""
+
     providers: Annotated[dict[str, ProviderSettings], NoDecode] = Field(
         default_factory=dict, repr=False
     )
@@ -119,7 +128,7 @@ class Settings(BaseSettings):
     """How long running nodes may take to finish when the server stops. The rest of the ten seconds
     that stopping may take belongs to the streams, the storage and a margin."""
 
-    @field_validator("nodes", "cors_origins", mode="before")
+    @field_validator("nodes", "cors_origins", "http_allowed_networks", "trace_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -155,6 +164,12 @@ class Settings(BaseSettings):
         for origin in value:
             if origin != "*" and ("://" not in origin or origin.count("/") != 2):
                 raise ValueError(f"{origin!r} is no origin such as https://app.example.com, or *")
+        return value
+
+    @field_validator("http_allowed_networks")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        AllowedNetworks.parse(value or ())
         return value
 
     @model_validator(mode="after")

@@ -1,8 +1,9 @@
 """Node types: the built-in ones, the operator's own, and what they are given and give back.
 
 Reading order: ``node_type`` (what a type is), ``context`` and ``results`` (what a node gets and
-gives), ``builtin/`` (one module a type), ``decorators``, ``signature`` and ``user_types`` (from a
-Python function to a type), ``registry`` (all of them by name), ``testing`` (for authors' tests).
+gives), ``builtin/`` (one module a type), ``outbound/`` (what ``http`` nodes may connect to),
+``decorators``, ``signature`` and ``user_types`` (from a Python function to a type), ``registry``
+(all of them by name), ``testing`` (for authors' tests).
 
 Names are imported when they are first used: a module of node types needs the decorators alone, and
 these need nothing of the server.
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
         RegistryError,
     )
     from flowmaestro.nodes.node_type import NodeType, Run
+    from flowmaestro.nodes.outbound.allowed import AllowedNetworks
     from flowmaestro.nodes.registry import Registry
     from flowmaestro.nodes.results import Expanded, Result, Routed
     from flowmaestro.nodes.services import HttpOptions, Provider, Services
     from flowmaestro.nodes.user_types import PythonFunction
 
 __all__ = [
+    "AllowedNetworks",
     "DuplicateName",
     "Expanded",
     "HttpOptions",
@@ -64,6 +67,7 @@ _MODULES = {
         "RegistryError",
     ),
     "node_type": ("NodeType", "Run"),
+    "outbound.allowed": ("AllowedNetworks",),
     "registry": ("Registry",),
     "results": ("Expanded", "Result", "Routed"),
     "services": ("HttpOptions", "Provider", "Services"),

@@ -10,10 +10,13 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Executor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from flowmaestro.events.models import LogLevel
 from flowmaestro.nodes.errors import NodeError
+
+if TYPE_CHECKING:
+    from flowmaestro.workflow.trace_context import TraceContext
 
 T = TypeVar("T")
 
@@ -47,6 +50,15 @@ class NodeContext:
     evaluator: Callable[[str], Any]
     executor: Executor | None = None
     """Where functions without ``async`` run; ``None`` is the event loop's default threads."""
+    trace: TraceContext | None = None
+    """The execution's place in a trace; ``None``: the server sends no traces."""
+
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C Trace Context header of this attempt, for the services that it calls; ``None``
+        when the server sends no traces."""
+        trace = self.trace
+        return None if trace is None else trace.attempt(self.node_id, self.attempt).traceparent
 
     @property
     def idempotency_key(self) -> str:
@@ -136,6 +148,11 @@ class SyncNodeContext:
     def idempotency_key(self) -> str:
         """The same for every attempt; see :attr:`NodeContext.idempotency_key`."""
         return self._context.idempotency_key
+
+    @property
+    def traceparent(self) -> str | None:
+        """The header of this attempt's trace; see :attr:`NodeContext.traceparent`."""
+        return self._context.traceparent
 
     @property
     def cancelled(self) -> bool:

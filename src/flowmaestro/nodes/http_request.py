@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowmaestro.nodes.errors import NodeError
+from flowmaestro.nodes.http_failures import address_forbidden, invalid_url, origin_of, translated
+from flowmaestro.nodes.http_reading import read_body
+from flowmaestro.nodes.outbound.guard import AddressForbidden
+from flowmaestro.nodes.outbound.scope import EXTENSION
 
 if TYPE_CHECKING:
     import httpx2
@@ -38,6 +40,8 @@ class HttpRequest:
     timeout_ms: int
     max_response_bytes: int
     follow_redirects: bool
+    execution_id: str
+    """Connections are kept for further requests of the same execution, and for no other's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ async def send(client: httpx2.AsyncClient, request: HttpRequest) -> HttpResponse
     :raises NodeError: ``invalid_url``, ``invalid_request`` and ``too_many_redirects``, which
         another attempt would not help; ``http_timeout``, ``http_dns``, ``http_tls``,
         ``http_unreachable``, ``http_connection_lost`` and ``http_invalid_response``, which it may;
-        ``http_response_too_large``.
+        ``http_response_too_large``; ``http_address_forbidden``, for the host of *request* or one
+        that it was redirected to.
 
     Cancelling closes the connection.
     """
@@ -68,22 +73,17 @@ async def send(client: httpx2.AsyncClient, request: HttpRequest) -> HttpResponse
     try:
         async with asyncio.timeout(request.timeout_ms / 1_000):
             return await _exchange(client, outgoing, request)
+    except AddressForbidden as error:
+        raise address_forbidden(error.host) from error
     except TimeoutError as error:
         raise NodeError(
             f"{origin_of(outgoing.url)} did not answer within {request.timeout_ms} ms",
             code="http_timeout",
         ) from error
     except httpx2.HTTPError as error:
-        raise _translate(error, outgoing) from error
+        raise translated(error, outgoing) from error
     except httpx2.InvalidURL as error:
-        raise _invalid_url(error) from error
-
-
-def origin_of(url: httpx2.URL) -> str:
-    """Return ``scheme://host:port`` of *url*: paths and queries may carry secrets."""
-    port = f":{url.port}" if url.port is not None else ""
-    host = f"[{url.host}]" if ":" in url.host else url.host
-    return f"{url.scheme}://{host}{port}"
+        raise invalid_url(error) from error
 
 
 def _build(client: httpx2.AsyncClient, request: HttpRequest) -> httpx2.Request:
@@ -92,9 +92,15 @@ def _build(client: httpx2.AsyncClient, request: HttpRequest) -> httpx2.Request:
     try:
         url = _target(request)
         content, headers = _content(request)
-        return client.build_request(request.method, url, headers=headers, content=content)
+        return client.build_request(
+            request.method,
+            url,
+            headers=headers,
+            content=content,
+            extensions={EXTENSION: request.execution_id},
+        )
     except httpx2.InvalidURL as error:
-        raise _invalid_url(error) from error
+        raise invalid_url(error) from error
     except (TypeError, ValueError) as error:  # a header that is no ASCII, say
         raise NodeError(
             f"the request cannot be sent: {error}", code="invalid_request", retryable=False
@@ -133,7 +139,7 @@ async def _exchange(
                 return HttpResponse(
                     status=response.status_code,
                     headers=dict(response.headers.items()),
-                    content=await _read(response, request.max_response_bytes),
+                    content=await read_body(response, request.max_response_bytes),
                     origin=origin_of(response.url),
                 )
             following = response.next_request
@@ -161,87 +167,3 @@ def _drop_own_headers(request: httpx2.Request) -> None:
     for name in list(request.headers):
         if name.lower() not in _KEPT_ACROSS_ORIGINS:
             del request.headers[name]
-
-
-async def _read(response: httpx2.Response, limit: int) -> bytes:
-    encodings = response.headers.get("content-encoding", "").split(",")
-    if len(encodings) > 1:
-        # Layers multiply: three small ones hold terabytes of work.
-        raise NodeError(
-            f"{origin_of(response.url)} compressed its response more than once",
-            code="http_invalid_response",
-            retryable=False,
-        )
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > limit:
-            raise NodeError(
-                f"the response of {origin_of(response.url)} is larger than {limit} bytes",
-                code="http_response_too_large",
-                retryable=False,
-            )
-    return bytes(content)
-
-
-def _translate(error: httpx2.HTTPError, outgoing: httpx2.Request) -> NodeError:
-    import httpx2
-
-    failed: httpx2.Request = getattr(error, "_request", None) or outgoing
-    origin = origin_of(failed.url)
-    causes = list(_causes(error))
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return NodeError(f"the host {failed.url.host!r} cannot be found", code="http_dns")
-    for cause in causes:
-        if isinstance(cause, ssl.SSLError):
-            reason = getattr(cause, "verify_message", "") or cause.reason or "the handshake failed"
-            return NodeError(f"no secure connection to {origin}: {reason}", code="http_tls")
-    if isinstance(error, httpx2.TimeoutException):
-        return NodeError(f"{origin} did not answer in time", code="http_timeout")
-    if isinstance(error, httpx2.LocalProtocolError):
-        return NodeError(
-            f"the request cannot be sent: {error}", code="invalid_request", retryable=False
-        )
-    if isinstance(error, httpx2.UnsupportedProtocol):
-        return _invalid_url(error)
-    if isinstance(error, httpx2.DecodingError | httpx2.RemoteProtocolError):
-        # The library has one class for what is wrong and what is missing; its words tell.
-        if "disconnected" in str(error) or "closed connection" in str(error):
-            return NodeError(
-                f"{origin} closed the connection before its response was whole",
-                code="http_connection_lost",
-            )
-        return NodeError(
-            f"{origin} sent something that is no HTTP response: {error}",
-            code="http_invalid_response",
-        )
-    if isinstance(error, httpx2.ConnectError):
-        reason = next((str(cause.strerror) for cause in causes if _has_reason(cause)), "")
-        return NodeError(
-            f"{origin} cannot be reached" + (f": {reason}" if reason else ""),
-            code="http_unreachable",
-        )
-    return NodeError(f"the connection to {origin} was lost", code="http_connection_lost")
-
-
-def _has_reason(cause: BaseException) -> bool:
-    return isinstance(cause, OSError) and bool(cause.strerror)
-
-
-def _causes(error: BaseException) -> Iterator[Any]:
-    """Yield *error* and what is behind it, nested groups included."""
-    pending: list[BaseException | None] = [error]
-    seen: set[int] = set()
-    while pending:
-        current = pending.pop()
-        if current is None or id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        pending += [current.__cause__, current.__context__]
-        if isinstance(current, BaseExceptionGroup):
-            pending += current.exceptions
-
-
-def _invalid_url(error: Exception) -> NodeError:
-    return NodeError(f"the URL cannot be used: {error}", code="invalid_url", retryable=False)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from flowmaestro.nodes.errors import NodeError
+from flowmaestro.nodes.outbound.allowed import PUBLIC_ONLY, AllowedNetworks
+from flowmaestro.nodes.outbound.guard import Guard
+from flowmaestro.nodes.outbound.resolver import Resolver, SystemResolver
 
 if TYPE_CHECKING:
     import httpx2
@@ -30,13 +34,21 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """Bounds of the outgoing connections."""
+    """Bounds of the outgoing connections, and where those of ``http`` nodes may go."""
 
     max_connections: int = 1_000
     """More requests than this at once wait for a connection, within their own timeout."""
-    max_idle_connections: int = 100
+    max_idle_connections: int = 20
+    """The pool asks the system about each of them at every request, 20 microseconds apiece."""
+    traceparent_hosts: tuple[str, ...] = ()
+    """Hosts that ``http`` nodes tell of the trace they are part of; ``*`` stands for anything."""
     use_environment: bool = True
     """Whether ``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY`` and ``SSL_CERT_FILE`` apply."""
+    allowed_networks: AllowedNetworks = PUBLIC_ONLY
+    """What ``http`` nodes may reach besides public addresses. Providers are the operator's: their
+    addresses are not looked at."""
+    resolve: Resolver | None = None
+    """How ``http`` nodes look names up; ``None``: as the machine does."""
 
 
 class Services:
@@ -54,6 +66,7 @@ class Services:
         self._providers = dict(providers or {})
         self._options = http or HttpOptions()
         self._http: httpx2.AsyncClient | None = None
+        self._resolver: SystemResolver | None = None
         self._chat: dict[str, AsyncOpenAI] = {}
         # Importing a client's library and reading certificates takes up to a second: a thread
         # does it, so that the streams do not stop for as long, and only one.
@@ -80,6 +93,10 @@ class Services:
                 self._chat[name] = client
             return self._chat[name]
 
+    def may_be_told_of_traces(self, host: str) -> bool:
+        """Return whether requests to *host* get a ``traceparent`` header."""
+        return any(fnmatchcase(host.lower(), name) for name in self._options.traceparent_hosts)
+
     async def aclose(self) -> None:
         """Close every connection. Requests that are under way fail."""
         chat, self._chat = self._chat, {}
@@ -88,6 +105,8 @@ class Services:
             await client.close()
         if http is not None:
             await http.aclose()
+        if self._resolver is not None:
+            self._resolver.close()
 
     def _provider(self, name: str) -> Provider:
         try:
@@ -105,6 +124,12 @@ class Services:
 
         import httpx2
 
+        from flowmaestro.nodes.outbound.transport import GuardedTransport
+
+        options = self._options
+        resolve = options.resolve
+        if resolve is None:
+            resolve = self._resolver = SystemResolver()
         return httpx2.AsyncClient(
             # One client serves all workspaces: a cookie that one execution was given must not
             # travel with another's requests.
@@ -112,8 +137,11 @@ class Services:
             headers={"User-Agent": "flowmaestro"},
             follow_redirects=False,
             timeout=None,  # each node bounds its whole request
-            limits=self._limits(),
-            trust_env=self._options.use_environment,
+            transport=GuardedTransport(
+                Guard(options.allowed_networks, resolve),
+                limits=self._limits(),
+                use_environment=options.use_environment,
+            ),
         )
 
     def _make_chat_client(self, name: str, provider: Provider) -> AsyncOpenAI:

@@ -2,10 +2,11 @@
 
 Reading order: ``models`` (the values), ``storage`` (the door), ``log``, ``executions``,
 ``workflows``, ``keys`` (the parts), ``schema`` (the tables), ``sqlite/`` (the writer thread with
-its group commit, and the readers), ``migrations/``.
+its group commit, and the readers), ``migrations/``, ``upkeep/`` (backup, restore, checks).
 """
 
 from flowmaestro.storage.errors import (
+    BackupFailed,
     Conflict,
     CursorExpired,
     DatabaseLocked,
@@ -16,6 +17,7 @@ from flowmaestro.storage.errors import (
     IdempotencyMismatch,
     LogEnded,
     NotFound,
+    RestoreFailed,
     StorageClosed,
     StorageError,
     StorageUnavailable,
@@ -47,12 +49,21 @@ from flowmaestro.storage.models import (
     WorkflowVersion,
 )
 from flowmaestro.storage.options import StorageOptions
+from flowmaestro.storage.statistics import (
+    LONG_SECONDS,
+    SHORT_SECONDS,
+    Distribution,
+    StorageStatistics,
+)
 from flowmaestro.storage.storage import Storage
 from flowmaestro.storage.url import database_path
 from flowmaestro.storage.workflows import Workflows
 
 __all__ = [
+    "LONG_SECONDS",
+    "SHORT_SECONDS",
     "ApiKey",
+    "BackupFailed",
     "CommitListener",
     "Conflict",
     "CursorExpired",
@@ -60,6 +71,7 @@ __all__ = [
     "DatabaseLocked",
     "DatabaseTooNew",
     "DatabaseUnusable",
+    "Distribution",
     "Environment",
     "ErrorDetails",
     "EventLog",
@@ -80,10 +92,12 @@ __all__ = [
     "NewKey",
     "NotFound",
     "Page",
+    "RestoreFailed",
     "Storage",
     "StorageClosed",
     "StorageError",
     "StorageOptions",
+    "StorageStatistics",
     "StorageUnavailable",
     "UnknownExecution",
     "UnknownKey",

@@ -9,6 +9,8 @@
     │   ├── DatabaseLocked        another server uses the file
     │   ├── DatabaseTooNew        a newer version of FlowMaestro wrote it
     │   └── UnsupportedDatabase   the URL names a database that is not supported
+    ├── BackupFailed              no backup was made, and nothing was changed
+    ├── RestoreFailed             nothing was restored, and the database is as it was
     ├── NotFound
     │   ├── UnknownExecution
     │   ├── UnknownKey
@@ -76,6 +78,24 @@ class DatabaseTooNew(DatabaseUnusable):
 
 class UnsupportedDatabase(DatabaseUnusable):
     """The URL names a database that is not supported."""
+
+
+class BackupFailed(StorageError):
+    """No backup was made: there is no file under its name that was not there before."""
+
+    def __init__(self, target: Path, reason: str) -> None:
+        super().__init__(f"No backup was made to {target}: {reason}.")
+        self.target = target
+        self.reason = reason
+
+
+class RestoreFailed(StorageError):
+    """Nothing was restored: the database is what it was before."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"Nothing was restored to {path}: {reason}.")
+        self.path = path
+        self.reason = reason
 
 
 class NotFound(StorageError):

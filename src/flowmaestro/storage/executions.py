@@ -146,6 +146,11 @@ class Executions:
         """
         return await self._readers.read(partial(_definitions, execution_id=execution_id))
 
+    async def oldest_pending_since(self) -> datetime | None:
+        """Return when the pending execution that has waited longest was created; ``None``: there is
+        none."""
+        return await self._readers.read(_oldest_pending_since)
+
     async def count_unfinished(self) -> int:
         """Return how many executions are pending or running."""
         return await self._readers.read(_count_unfinished)
@@ -179,6 +184,7 @@ def _create(
         "definitions": dict(new.definitions),
         "inputs": dict(new.inputs),
         "created_at": new.created_at,
+        "traceparent": new.traceparent,
     }
     try:
         connection.execute(_INSERT, values)
@@ -199,6 +205,7 @@ def _create(
         completed_at=None,
         duration_ms=None,
         definitions=values["definitions"],
+        traceparent=new.traceparent,
     )
     return execution, True
 
@@ -268,6 +275,17 @@ def _definitions(connection: sa.Connection, *, execution_id: str) -> dict[str, W
     return found
 
 
+def _oldest_pending_since(connection: sa.Connection) -> datetime | None:
+    # By the index of unfinished executions: those before it are running, and these are few.
+    query = (
+        sa.select(executions.c.created_at)
+        .where(executions.c.completed_at.is_(None), executions.c.status == "pending")
+        .order_by(executions.c.log_id)
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
 def _count_unfinished(connection: sa.Connection) -> int:
     query = (
         sa.select(sa.func.count())
@@ -293,4 +311,5 @@ def _execution(row: sa.Row[Any]) -> Execution:
         completed_at=row.completed_at,
         duration_ms=row.duration_ms,
         definitions=row.definitions,
+        traceparent=row.traceparent,
     )

@@ -10,6 +10,8 @@ from filelock import FileLock, Timeout
 from flowmaestro.storage.errors import DatabaseLocked, DatabaseUnusable
 from flowmaestro.storage.url import database_path, require_folder
 
+PATIENCE_SECONDS = 0.25
+
 
 class DatabaseLock:
     """Holds a database until :meth:`release`, the end of a ``with`` block, or of the process."""
@@ -35,11 +37,12 @@ class DatabaseLock:
 
 
 def lock_database(url: str) -> DatabaseLock:
-    """Take the database for one server, without waiting.
+    """Take the database for one server.
 
     The lock is the operating system's, on the file ``DATABASE.lock`` beside the database, so it
     ends with the process however that ends. Commands that only read or write single rows
-    (``flowmaestro keys``) do not take it.
+    (``flowmaestro keys``) do not take it. Who only looks whether it is free has it for an instant,
+    and that is waited for.
 
     Raises:
         DatabaseLocked: another process holds it.
@@ -49,7 +52,13 @@ def lock_database(url: str) -> DatabaseLock:
     # Two paths to one file must meet at one lock.
     path = database_path(url).resolve()
     require_folder(path)
-    lock = FileLock(f"{path}.lock", blocking=False, is_singleton=False, thread_local=False)
+    lock = FileLock(
+        f"{path}.lock",
+        timeout=PATIENCE_SECONDS,
+        poll_interval=PATIENCE_SECONDS / 10,
+        is_singleton=False,
+        thread_local=False,
+    )
     try:
         lock.acquire()
     except Timeout as error:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from time import perf_counter
 
 from flowmaestro.events import ExecutionStarted, encode_event
 from flowmaestro.storage import reading, retention
@@ -18,6 +19,7 @@ from flowmaestro.storage.schema import to_milliseconds
 from flowmaestro.storage.sqlite.appends import Append, Ending
 from flowmaestro.storage.sqlite.readers import Readers
 from flowmaestro.storage.sqlite.writer import Writer
+from flowmaestro.storage.statistics import StorageStatistics
 
 _logger = logging.getLogger(__name__)
 CommitListener = Callable[[str, list[LogRecord]], None]
@@ -27,12 +29,24 @@ class EventLog:
     """The append-only logs of all executions. Made by :class:`~flowmaestro.storage.Storage`."""
 
     def __init__(
-        self, writer: Writer, readers: Readers, listeners: CommitListeners, options: StorageOptions
+        self,
+        writer: Writer,
+        readers: Readers,
+        listeners: CommitListeners,
+        options: StorageOptions,
+        statistics: StorageStatistics,
     ) -> None:
         self._writer = writer
         self._readers = readers
         self._listeners = listeners
         self._options = options
+        self._statistics = statistics
+
+    @property
+    def durable_at(self) -> float:
+        """When what a listener is being told of became durable, on the clock of
+        :func:`time.perf_counter`; of use inside a listener only."""
+        return self._writer.durable_at
 
     async def append(self, execution_id: str, entries: Sequence[LogEntry]) -> list[LogRecord]:
         """Append events, all or none, and return once they are durable.
@@ -85,7 +99,8 @@ class EventLog:
         if not writer.gate.try_enter(size):
             await writer.gate.enter(size)
         future = asyncio.get_running_loop().create_future()
-        writer.put(Append(execution_id, encoded, size, started_at, ending, future))
+        now = perf_counter()
+        writer.put(Append(execution_id, encoded, size, started_at, ending, future, now))
         records: list[LogRecord] = await future
         return records
 
@@ -153,7 +168,9 @@ class EventLog:
             raise ValueError("keep_last is a number of events: 0 or more")
         if older_than is None and keep_last is None:
             raise ValueError("to trim takes an age or a number of events to keep")
-        return await retention.trim(self._writer, self._readers, older_than, keep_last or 0)
+        removed = await retention.trim(self._writer, self._readers, older_than, keep_last or 0)
+        self._statistics.events_removed += removed
+        return removed
 
 
 class CommitListeners:

@@ -74,6 +74,8 @@ class NewExecution:
     inputs: Mapping[str, Any]
     created_at: datetime
     idempotency: Idempotency | None = None
+    traceparent: str | None = None
+    """The W3C header of the request that begins it, if it had a valid one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class Execution:
     """When it ended, however it ended."""
     duration_ms: int | None
     definitions: Mapping[str, int]
+    traceparent: str | None = None
+    """See :class:`NewExecution`."""
 
     @property
     def ended(self) -> bool:

@@ -72,6 +72,7 @@ executions = sa.Table(
     sa.Column("error", sa.Text),
     sa.Column("inputs", _Json, nullable=False),
     sa.Column("outputs", _Json),
+    sa.Column("traceparent", sa.Text),
     sa.UniqueConstraint("id"),
     sa.Index(None, "workspace", "log_id"),
     sa.Index(None, "workspace", "workflow_id", "log_id"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import stat
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -18,6 +21,7 @@ from flowmaestro.storage.sqlite.engines import reading_engine, writing_engine
 from flowmaestro.storage.sqlite.faults import unusable
 from flowmaestro.storage.sqlite.readers import Readers
 from flowmaestro.storage.sqlite.writer import Writer
+from flowmaestro.storage.statistics import StorageStatistics
 from flowmaestro.storage.url import database_path, require_folder
 from flowmaestro.storage.workflows import Workflows
 
@@ -31,11 +35,14 @@ class Storage:
     def __init__(self, path: Path, engine: sa.Engine, options: StorageOptions) -> None:
         listeners = CommitListeners()
         ids = IdGenerator()
-        self._writer = Writer(engine, options, listeners.tell)
-        self._readers = Readers(reading_engine(path, options), options.reader_threads)
+        self.statistics = StorageStatistics()
+        self._writer = Writer(engine, options, listeners.tell, self.statistics)
+        self._readers = Readers(
+            reading_engine(path, options), options.reader_threads, self.statistics
+        )
         self.path = path
         self.ids = ids
-        self.log = EventLog(self._writer, self._readers, listeners, options)
+        self.log = EventLog(self._writer, self._readers, listeners, options, self.statistics)
         self.executions = Executions(self._writer, self._readers, options)
         self.workflows = Workflows(self._writer, self._readers, ids, options)
         self.keys = Keys(self._writer, self._readers, ids, options)
@@ -67,6 +74,16 @@ class Storage:
         await self._writer.aclose()
         await self._readers.aclose()
 
+    def queues(self) -> dict[str, tuple[int, int | None]]:
+        """Return how much waits in each queue, and the bound of each that has one."""
+        gate = self._writer.gate
+        return {
+            "log_writes": (gate.count, gate.max_count),
+            "log_bytes": (gate.bytes, gate.max_bytes),
+            "log_writers_waiting": (gate.waiting, None),
+            "log_reads": (self._readers.pending, None),
+        }
+
     async def check(self) -> None:
         """Read a little from the database.
 
@@ -84,6 +101,7 @@ class Storage:
 
 def _prepare(engine: sa.Engine, path: Path) -> None:
     require_folder(path)
+    _make_private(path)
     try:
         with engine.connect() as connection:
             bring_up_to_date(connection, str(path))
@@ -91,3 +109,14 @@ def _prepare(engine: sa.Engine, path: Path) -> None:
         raise
     except sa.exc.DBAPIError as error:
         raise unusable(error, path) from error
+
+
+def _make_private(path: Path) -> None:
+    """Make a new database's file one that only its owner may open; SQLite gives the files beside
+    it the same mode.
+
+    Without opening it: to close a file is to lose the locks that this process has on it, another
+    thread's with them. Where that cannot be done, SQLite makes the file, or says why not.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        os.mknod(path, stat.S_IFREG | 0o600)

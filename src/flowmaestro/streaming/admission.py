@@ -19,7 +19,8 @@ class Admission:
     def __init__(self, max_streams: int | None, max_streams_per_owner: int | None) -> None:
         self._max_streams = max_streams
         self._max_streams_per_owner = max_streams_per_owner
-        self._streams = 0
+        self.open = 0
+        """How many streams there are now."""
         self._streams_of: Counter[str] = Counter()
         self.refused = 0
         """How often there were too many."""
@@ -39,15 +40,15 @@ class Admission:
         if each is not None and self._streams_of[owner] >= each:
             self.refused += 1
             raise TooManyStreams(each, of_owner=True)
-        if total is not None and self._streams >= total:
+        if total is not None and self.open >= total:
             self.refused += 1
             raise TooManyStreams(total, of_owner=False)
-        self._streams += 1
+        self.open += 1
         self._streams_of[owner] += 1
 
     def leave(self, owner: str) -> None:
         """Count one stream of *owner* less."""
-        self._streams -= 1
+        self.open -= 1
         self._streams_of[owner] -= 1
         if not self._streams_of[owner]:
             del self._streams_of[owner]

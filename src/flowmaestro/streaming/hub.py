@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
+from time import perf_counter
 
-from flowmaestro.storage import EventLog, LogRecord
+from flowmaestro.storage import SHORT_SECONDS, Distribution, EventLog, LogRecord
 from flowmaestro.streaming.admission import Admission
 from flowmaestro.streaming.errors import HubClosed
 from flowmaestro.streaming.options import StreamingOptions
@@ -28,6 +29,13 @@ class StreamingCounters:
     """Readers dropped because they took nothing."""
     log_failures: int = 0
     """Streams cut off because the log could not be read."""
+    commit_gaps: int = 0
+    """Commits whose numbers did not follow on those heard of before: the log was read instead.
+    Should be 0."""
+    commit_repeats: int = 0
+    """Commits whose numbers had been heard of before. Should be 0."""
+    log_gaps: int = 0
+    """Pages of the log that lacked what follows a cursor. Should be 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,8 @@ class StreamingGauges:
     """Of these, those who have all there is."""
     behind: int
     """Of these, the others: served from the log, full, or given their last bytes."""
+    largest_lag: int
+    """How many events the reader that is farthest behind has yet to be given."""
 
 
 class Hub:
@@ -58,6 +68,9 @@ class Hub:
         self.log = log
         self.options = options or StreamingOptions()
         self.counters = StreamingCounters()
+        self.delivery_seconds = Distribution(SHORT_SECONDS)
+        """From a commit's being durable to its being written for every level reader of its
+        execution: one value a commit, however many these are."""
         self.admission = Admission(self.options.max_streams, self.options.max_streams_per_owner)
         self._random = random or Random()  # noqa: S311 - it spreads load and guards nothing
         self._topics: dict[str, Topic] = {}
@@ -99,7 +112,12 @@ class Hub:
             subscriptions=readers,
             level=readers - behind,
             behind=behind,
+            largest_lag=max((member.lag for member in members), default=0),
         )
+
+    def queues(self) -> dict[str, tuple[int, int | None]]:
+        """Return how many streams are open, and how many may be."""
+        return {"streams": (self.admission.open, self.options.max_streams)}
 
     def end_streams_of(self, owners: Collection[str]) -> None:
         """End every stream of these *owners* on a whole frame, as at shutdown."""
@@ -133,5 +151,12 @@ class Hub:
 
     def _publish(self, execution_id: str, records: list[LogRecord]) -> None:
         topic = self._topics.get(execution_id)
-        if topic is not None and records:
-            topic.publish(records)
+        if topic is None or not records:
+            return
+        first = records[0].number
+        if first > topic.newest + 1 and topic.known:
+            self.counters.commit_gaps += 1
+        elif first <= topic.heard:
+            self.counters.commit_repeats += 1
+        topic.publish(records)
+        self.delivery_seconds.observe(perf_counter() - self.log.durable_at)

@@ -119,6 +119,7 @@ class _News:
 
     readers = 1
     behind = 0
+    lag = 0
 
     def __init__(self, visible: frozenset[str], owner: str) -> None:
         self.heard = asyncio.Event()

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from flowmaestro.storage import StorageError
+from flowmaestro.streaming.drops import tell_drop
 from flowmaestro.streaming.errors import LogGap
 from flowmaestro.streaming.hub import Hub
 from flowmaestro.streaming.paging import PageSize, read_page
@@ -84,6 +85,10 @@ class Reader:
         return 0 if self._subscription.level else 1
 
     @property
+    def lag(self) -> int:
+        return self._subscription.newest - self._subscription.cursor
+
+    @property
     def cursor(self) -> int:
         """The newest number that was handed to the reader or hidden from it."""
         return self._subscription.cursor
@@ -112,6 +117,7 @@ class Reader:
         except _Stalled:
             if self._end is not Outcome.GONE:
                 self._hub.counters.drops += 1
+                tell_drop(self._topic.execution_id, self._owner, self.lag)
                 return Outcome.DROPPED
         assert self._end is not None
         return self._end
@@ -170,8 +176,10 @@ class Reader:
             )
         except (StorageError, LogGap) as error:
             # The stream ends here and the reader resumes: that may succeed, or tell it why not.
-            _logger.warning("a stream of %s was cut off: %s", self._topic.execution_id, error)
+            fields = {"execution_id": self._topic.execution_id, "key_id": self._owner}
+            _logger.warning("a stream was cut off: %s", error, extra=fields)
             self._hub.counters.log_failures += 1
+            self._hub.counters.log_gaps += isinstance(error, LogGap)
             self._end = self._end or Outcome.CUT_OFF
             return None
 

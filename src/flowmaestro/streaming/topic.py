@@ -35,6 +35,10 @@ class Member(Protocol):
     def behind(self) -> int:
         """How many of these are not level just now."""
 
+    @property
+    def lag(self) -> int:
+        """How many events the one of these that is farthest behind has yet to be given."""
+
     def offer(self, batch: Batch) -> None:
         """Take a commit. It runs while the commit's writer waits, so it must not block."""
 
@@ -61,6 +65,7 @@ class Topic:
         "_workspace",
         "ended",
         "execution_id",
+        "heard",
         "newest",
     )
 
@@ -68,6 +73,8 @@ class Topic:
         self.execution_id = execution_id
         self.newest = 0
         """The newest number of which commits have told, or which was read before they did."""
+        self.heard = 0
+        """The newest number of which a commit has told."""
         self.ended = False
         """Whether the terminal event was heard of, or read."""
         self._log = log
@@ -83,6 +90,11 @@ class Topic:
     @property
     def members(self) -> Collection[Member]:
         return self._members
+
+    @property
+    def known(self) -> bool:
+        """Whether ``newest`` says where the log stands: it was read, or a commit has told."""
+        return self._known or self.heard > 0
 
     def hold(self) -> Topic:
         """Keep it until :meth:`release` is called once more."""
@@ -138,6 +150,7 @@ class Topic:
         """Take note of a commit, and offer it to the members."""
         batch = Batch(records)
         self.newest = max(self.newest, batch.last)
+        self.heard = max(self.heard, batch.last)
         self.ended = self.ended or batch.ended
         for record in records:
             self._status = _STATUS_AFTER.get(record.type, self._status)
@@ -146,7 +159,7 @@ class Topic:
                 member.offer(batch)
             except Exception:
                 # Whatever it is, the other members must not miss this.
-                _logger.exception("a follower of %s failed", self.execution_id)
+                _logger.exception("a follower failed", extra={"execution_id": self.execution_id})
 
     async def _learn(self) -> LogHead:
         # Whoever asks meanwhile waits for the same answer.

@@ -93,6 +93,7 @@ async def test_an_execution_that_takes_too_long_fails(tmp_path: Path, module: Ma
     [
         (lambda: {"x": object()}, "JSON"),
         (lambda: "x" * 2_000_000, "are allowed"),
+        (lambda: {"x": "y" * 100_000_000}, "are 100,000,"),
         (lambda: {"x": {1, 2}}, None),
     ],
 )

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from flowmaestro.nodes import HttpOptions, Services
+from flowmaestro.nodes import AllowedNetworks, HttpOptions, Services
 
 
 @pytest.fixture
 async def services() -> AsyncIterator[Services]:
-    services = Services(http=HttpOptions(use_environment=False))
+    services = Services(
+        http=HttpOptions(use_environment=False, allowed_networks=AllowedNetworks.parse(["*"]))
+    )
     yield services
     await services.aclose()

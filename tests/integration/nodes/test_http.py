@@ -400,6 +400,14 @@ async def test_requests_do_not_wait_for_each_other(services: Services) -> None:
         assert [outputs["body"] for outputs in await asyncio.gather(*fetching)] == ["ok"] * 20
 
 
+async def test_services_that_were_closed_can_be_used_again(services: Services) -> None:
+    async with http_server(response(200, "ok")) as server:
+        for _ in range(2):
+            outputs = await fetch(services, f"http://localhost:{server.port}")
+            assert outputs["body"] == "ok"
+            await services.aclose()
+
+
 async def test_services_can_be_closed_unused_and_twice() -> None:
     services = Services()
     await services.aclose()

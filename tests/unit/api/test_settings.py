@@ -25,6 +25,15 @@ def test_variables_are_read_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.retention_days == 30
 
 
+def test_networks_are_a_list_and_none_is_not_the_same_as_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings().http_allowed_networks is None
+    assert load_settings(http_allowed_networks=()).http_allowed_networks == ()
+    monkeypatch.setenv("FLOWMAESTRO_HTTP_ALLOWED_NETWORKS", "10.0.0.0/8, private,::1")
+    assert load_settings().http_allowed_networks == ("10.0.0.0/8", "private", "::1")
+
+
 def test_overrides_win_and_none_is_no_override(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWMAESTRO_PORT", "9000")
     assert load_settings(port=0).port == 0
@@ -42,6 +51,8 @@ def test_overrides_win_and_none_is_no_override(monkeypatch: pytest.MonkeyPatch) 
         ("MAX_BODY_BYTES", "1", "FLOWMAESTRO_MAX_BODY_BYTES: .*1024"),
         ("PROVIDERS", "{oops", "FLOWMAESTRO_PROVIDERS: .*JSON"),
         ("PROVIDERS", '{"a": {"base_url": "ftp://x"}}', r"FLOWMAESTRO_PROVIDERS \(a.base_url\)"),
+        ("HTTP_ALLOWED_NETWORKS", "10.0.0.1/8", "FLOWMAESTRO_HTTP_ALLOWED_NETWORKS: .*10.0.0.0/8"),
+        ("HTTP_ALLOWED_NETWORKS", "intranet", "FLOWMAESTRO_HTTP_ALLOWED_NETWORKS: .*'intranet'"),
         ("SHUTDOWN_GRACE_SECONDS", "60", "FLOWMAESTRO_SHUTDOWN_GRACE_SECONDS: .*7"),
     ],
 )

@@ -30,6 +30,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         ("from flowmaestro import NodeStarted", {"httpx2", "sqlalchemy", "jinja2"}),
         ("from flowmaestro import FlowMaestroClient", {"sqlalchemy", "fastapi", "jinja2", "typer"}),
         ("import flowmaestro.cli", {"httpx2", "sqlalchemy", "fastapi", "openai", "alembic"}),
+        ("import flowmaestro.main.composition", {"opentelemetry.sdk", "requests", "alembic"}),
     ],
 )
 def test_imports_bring_only_what_they_need(statement: str, unwanted: set[str]) -> None:

@@ -32,7 +32,7 @@ class Transport:
 
 
 class Stream:
-    group = object()
+    group = None
 
     def __init__(self, stalls: Stalls) -> None:
         self.transport = Transport()

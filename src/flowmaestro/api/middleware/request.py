@@ -12,18 +12,24 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowmaestro.api.metrics import RequestMetrics
-from flowmaestro.api.responses import RECORD_KEY, REQUEST_ID_KEY, request_id
+from flowmaestro.api.responses import ERROR_KEY, RECORD_KEY, REQUEST_ID_KEY, request_id
+from flowmaestro.engine.log_context import reset_log_fields, set_log_fields
 
 RESPONSE_HEADERS_KEY = "flowmaestro.response_headers"
 """Where the ASGI scope holds the headers that inner layers want on the response, whatever it is."""
 KEY_ID_KEY = "flowmaestro.key_id"
 """Where the ASGI scope holds the id (never the key itself) of the API key that was used."""
 
+EXECUTION_ID_KEY = "flowmaestro.execution_id"
+"""Where the ASGI scope holds the id of the execution that the request has started."""
+
 access_logger = logging.getLogger("flowmaestro.access")
 
 # What may be echoed into a header and a log line as it came: nothing that could end either.
 _WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _CLIENT_CLOSED_REQUEST = 499
+_REFUSALS = frozenset({429, 503})
+"""Not the caller's mistake: the log says what was used up."""
 
 
 class RequestRecord:
@@ -65,15 +71,16 @@ class RequestRecord:
             scope["path"],
             scope["client"][0] if scope.get("client") else None,
             scope.get(KEY_ID_KEY),
-            scope.get("path_params", {}).get("execution_id"),
+            scope.get(EXECUTION_ID_KEY) or scope.get("path_params", {}).get("execution_id"),
+            scope.get(ERROR_KEY),
         )
 
     def _finish(self) -> None:
         elapsed_seconds = time.perf_counter() - self._started
-        self._metrics.observe(self._method, self._route, self.status, elapsed_seconds)
+        id_, path, client, key_id, execution_id, error = self._fields
+        self._metrics.observe(self._method, self._route, self.status, elapsed_seconds, error)
         if not access_logger.isEnabledFor(logging.INFO):
             return
-        id_, path, client, key_id, execution_id = self._fields
         fields: dict[str, Any] = {
             "request_id": id_,
             "method": self._method,
@@ -85,6 +92,10 @@ class RequestRecord:
         }
         if execution_id:
             fields["execution_id"] = execution_id
+        if error is not None:
+            fields["error_code"] = error.code
+            if error.status in _REFUSALS:
+                fields["reason"] = error.message
         access_logger.info("request", extra=fields)
 
 
@@ -114,6 +125,7 @@ class RequestMiddleware:
         scope[REQUEST_ID_KEY] = self._incoming_id(scope) or self._new_request_id()
         scope[RESPONSE_HEADERS_KEY] = {}
         record = scope[RECORD_KEY] = RequestRecord(self._metrics)
+        token = set_log_fields({"request_id": scope[REQUEST_ID_KEY]})
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -129,6 +141,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send_with_headers)
         finally:
             record.returned(scope)
+            reset_log_fields(token)
 
     @staticmethod
     def _incoming_id(scope: Scope) -> str | None:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from flowmaestro.api.bodies import json_kind, read_document, read_model
 from flowmaestro.api.errors import invalid_field
+from flowmaestro.api.middleware.request import EXECUTION_ID_KEY
 from flowmaestro.api.responses import success
 from flowmaestro.api.routes.parameters import (
     PageNumber,
@@ -37,6 +38,7 @@ from flowmaestro.engine.errors import EngineStopping
 from flowmaestro.storage import Idempotency
 from flowmaestro.workflow import input_schema, to_document, validate
 from flowmaestro.workflow.catalog import Catalog
+from flowmaestro.workflow.trace_context import parse_traceparent
 
 WORKFLOW_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
 _WORKFLOW_ID = re.compile(WORKFLOW_ID_PATTERN, re.ASCII)
@@ -140,9 +142,15 @@ async def execute_workflow(
     idempotency = _idempotency(request, workflow_id, body.inputs)
     if services.lifecycle.shutting_down:
         raise EngineStopping
+    parent = parse_traceparent(request.headers.get("traceparent"))
     execution, created = await services.engine.accept(
-        caller.workspace, workflow_id, body.inputs, idempotency
+        caller.workspace,
+        workflow_id,
+        body.inputs,
+        idempotency,
+        traceparent=None if parent is None else parent.traceparent,
     )
+    request.scope[EXECUTION_ID_KEY] = execution.id
     collection = request.url.path.split("/workflows/")[0]
     accepted = AcceptedExecution(
         execution_id=execution.id,
@@ -271,7 +279,10 @@ ROUTES = (
                     "Idempotency-Key",
                     "Makes a retry return the first request's answer.",
                     pattern=f"^{_IDEMPOTENCY_KEY_PATTERN}$",
-                )
+                ),
+                header_parameter(
+                    "traceparent", "W3C Trace Context: the execution becomes part of that trace."
+                ),
             ],
         },
     ),

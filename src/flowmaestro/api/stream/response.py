@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from flowmaestro.api.responses import when_over
 from flowmaestro.api.stream.takeover import ABORT_EXTENSION, TAKEOVER_EXTENSION
+from flowmaestro.engine.log_context import detached
 from flowmaestro.streaming import Hub, Lane, Opening, Outcome, Reader, Topic, View
 
 # `no-transform` and `X-Accel-Buffering` keep proxies (nginx by the latter) from holding the stream
@@ -79,7 +80,10 @@ class StreamResponse(HeadersOnly):
             return False
         stream = self._stream
         view = replace(stream.view, framing=connection.framing)
-        self._lane.open(stream.topic, view, stream.opening, connection, when_over(scope))
+        # Detached: the lane's timers and reads serve every stream, whoever's request began them.
+        detached().run(
+            self._lane.open, stream.topic, view, stream.opening, connection, when_over(scope)
+        )
         return True
 
     async def _write(self, scope: Scope, receive: Receive, send: Send) -> None:

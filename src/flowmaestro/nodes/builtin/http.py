@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -17,7 +18,9 @@ from flowmaestro.workflow.catalog import NodeTypeSpec
 
 DEFAULT_TIMEOUT_MS = 30_000
 DEFAULT_RESPONSE_BYTES = 524_288
-MAX_RESPONSE_BYTES = 16 * 1_048_576
+MAX_RESPONSE_BYTES = 2 * 1_048_576
+"""Outputs are kept up to 1,000,000 bytes: there is no use for much more. As JSON, 16 MiB can be
+half a gigabyte of small objects that keep the event loop for seconds."""
 SHOWN_BODY_CHARACTERS = 200
 RETRYABLE_STATUSES = frozenset({408, 425, 429})
 
@@ -76,7 +79,7 @@ class HttpConfig(NodeConfig):
 def make_http(services: Services) -> NodeType:
     """Return the ``http`` type, which sends with the client of *services*."""
 
-    async def run(config: HttpConfig, context: NodeContext) -> dict[str, Any]:  # noqa: ARG001
+    async def run(config: HttpConfig, context: NodeContext) -> dict[str, Any]:
         """Send the request and read the response.
 
         :raises NodeError: see :func:`~flowmaestro.nodes.http_request.send`; ``http_status`` for a
@@ -89,12 +92,13 @@ def make_http(services: Services) -> NodeType:
             HttpRequest(
                 method=config.method,
                 url=config.url,
-                headers=config.headers,
+                headers=_with_trace(config, context, services),
                 query=config.query,
                 body=config.body,
                 timeout_ms=config.timeout_ms,
                 max_response_bytes=config.max_response_bytes,
                 follow_redirects=config.follow_redirects,
+                execution_id=context.execution_id,
             ),
         )
         if config.fail_on_status and response.status >= 400:
@@ -114,3 +118,16 @@ def make_http(services: Services) -> NodeType:
         description="Sends an HTTP request and gives the response.",
     )
     return NodeType(spec, run)
+
+
+def _with_trace(config: HttpConfig, context: NodeContext, services: Services) -> dict[str, str]:
+    """Return the request's headers, with the attempt's trace for hosts that may be told of it."""
+    traceparent = context.traceparent
+    if traceparent is None or not services.may_be_told_of_traces(
+        urlsplit(config.url).hostname or ""
+    ):
+        return config.headers
+    given = {name.lower() for name in config.headers}
+    return (
+        config.headers if "traceparent" in given else {**config.headers, "traceparent": traceparent}
+    )

@@ -7,12 +7,17 @@ that is up to date needs nothing.
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
 import sqlalchemy as sa
 
 from flowmaestro.storage.errors import DatabaseTooNew, DatabaseUnusable
 from flowmaestro.storage.schema import metadata
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision, oldest first; a test compares them with the files in ``versions/``."""
 
 
@@ -32,9 +37,9 @@ def bring_up_to_date(connection: sa.Connection, database: str) -> None:
 
     Raises:
         DatabaseTooNew: it has a revision that this version does not know.
-        DatabaseUnusable: it holds tables of another program.
+        DatabaseUnusable: it holds tables of another program, or rows that refer to none.
     """
-    with connection.begin():
+    with _without_foreign_keys(connection), connection.begin():
         tables = set(sa.inspect(connection).get_table_names())
         if not tables:
             metadata.create_all(connection)
@@ -56,3 +61,20 @@ def bring_up_to_date(connection: sa.Connection, database: str) -> None:
         from flowmaestro.storage.migrations.upgrade import upgrade
 
         upgrade(connection)
+        if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall():
+            raise DatabaseUnusable(database, f"rows of {broken[0][0]} refer to rows that are gone")
+
+
+@contextmanager
+def _without_foreign_keys(connection: sa.Connection) -> Iterator[None]:
+    """Let a revision make a table anew that others refer to: SQLite has no other way to change
+    one, and to drop the old one would delete what is referred to.
+
+    That can be changed only outside of a transaction: https://sqlite.org/lang_altertable.html §7
+    """
+    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")

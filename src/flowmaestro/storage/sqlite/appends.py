@@ -73,6 +73,8 @@ class Append:
     ending: Ending | None
     """Set when the last entry is the terminal event."""
     future: asyncio.Future[list[LogRecord]]
+    queued_at: float
+    """On the clock of :func:`time.perf_counter`."""
     result: list[LogRecord] | None = None
     error: BaseException | None = None
 

@@ -37,14 +37,14 @@ def is_fault(error: BaseException) -> bool:
 
 def unavailable(error: BaseException) -> StorageUnavailable:
     """Return what *error* means to whoever wanted to write or read, with it as the cause."""
-    translated = StorageUnavailable(_describe(error)[1])
+    translated = StorageUnavailable(describe(error)[1])
     translated.__cause__ = error
     return translated
 
 
 def unusable(error: BaseException, path: Path) -> StorageError:
     """Return what *error* means at open, with it as the cause."""
-    name, reason = _describe(error)
+    name, reason = describe(error)
     if not name.startswith(_HOPELESS):
         return unavailable(error)
     translated = DatabaseUnusable(str(path), reason)
@@ -52,7 +52,8 @@ def unusable(error: BaseException, path: Path) -> StorageError:
     return translated
 
 
-def _describe(error: BaseException) -> tuple[str, str]:
+def describe(error: BaseException) -> tuple[str, str]:
+    """Return the name of SQLite's result code, empty for none, and what it means."""
     original = _original(error)
     name = getattr(original, "sqlite_errorname", None) or ""
     for prefix, reason in _REASONS.items():

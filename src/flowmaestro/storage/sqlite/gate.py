@@ -15,18 +15,25 @@ class Gate:
     """
 
     def __init__(self, max_count: int, max_bytes: int) -> None:
-        self._max_count = max_count
-        self._max_bytes = max_bytes
-        self._count = 0
-        self._bytes = 0
+        self.max_count = max_count
+        self.max_bytes = max_bytes
+        self.count = 0
+        """How many are inside."""
+        self.bytes = 0
+        """How large these are."""
         self._waiters: deque[tuple[asyncio.Future[None], int]] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait outside."""
+        return len(self._waiters)
 
     def try_enter(self, size: int) -> bool:
         """Enter with *size* bytes if there is room and nobody waits; else return ``False``."""
-        if self._waiters or self._count >= self._max_count or self._bytes >= self._max_bytes:
+        if self._waiters or self.count >= self.max_count or self.bytes >= self.max_bytes:
             return False
-        self._count += 1
-        self._bytes += size
+        self.count += 1
+        self.bytes += size
         return True
 
     async def enter(self, size: int) -> None:
@@ -52,8 +59,8 @@ class Gate:
 
     def leave(self, count: int, size: int) -> None:
         """Take *count* writes of *size* bytes in all out again."""
-        self._count -= count
-        self._bytes -= size
+        self.count -= count
+        self.bytes -= size
         if self._waiters:
             self._admit()
 
@@ -65,9 +72,9 @@ class Gate:
                 turn.set_exception(StorageClosed())
 
     def _admit(self) -> None:
-        while self._waiters and self._count < self._max_count and self._bytes < self._max_bytes:
+        while self._waiters and self.count < self.max_count and self.bytes < self.max_bytes:
             turn, size = self._waiters.popleft()
             if not turn.done():
-                self._count += 1
-                self._bytes += size
+                self.count += 1
+                self.bytes += size
                 turn.set_result(None)

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from flowmaestro.storage.errors import StorageClosed
+from flowmaestro.storage.errors import StorageClosed, StorageUnavailable
 from flowmaestro.storage.sqlite.faults import is_fault, unavailable
+from flowmaestro.storage.statistics import StorageStatistics
 
 Result = TypeVar("Result")
 
@@ -21,8 +22,11 @@ class Readers:
     A read sees every write that was awaited before.
     """
 
-    def __init__(self, engine: sa.Engine, threads: int) -> None:
+    def __init__(self, engine: sa.Engine, threads: int, statistics: StorageStatistics) -> None:
         self._engine = engine
+        self._statistics = statistics
+        self.pending = 0
+        """How many reads are under way or wait for a thread."""
         self._executor = ThreadPoolExecutor(
             threads, thread_name_prefix="flowmaestro-storage-reader"
         )
@@ -40,7 +44,14 @@ class Readers:
         if self._closed:
             raise StorageClosed
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._run, query)
+        self.pending += 1
+        try:
+            return await loop.run_in_executor(self._executor, self._run, query)
+        except StorageUnavailable:
+            self._statistics.read_failures += 1
+            raise
+        finally:
+            self.pending -= 1
 
     async def aclose(self) -> None:
         """Let the queries that are under way end, then end the threads."""

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from flowmaestro.storage.options import StorageOptions
 from flowmaestro.storage.sqlite.appends import Append, Heads, RepeatSuspected, append_all
 from flowmaestro.storage.sqlite.faults import is_fault, unavailable
 from flowmaestro.storage.sqlite.gate import Gate
+from flowmaestro.storage.statistics import StorageStatistics
 
 _logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -58,6 +60,7 @@ class Writer:
         engine: Its transactions take the write lock at once.
         options: The bounds of groups and of the queue.
         committed: Called in the loop's thread for each append that was committed.
+        statistics: Where to count.
     """
 
     def __init__(
@@ -65,16 +68,20 @@ class Writer:
         engine: sa.Engine,
         options: StorageOptions,
         committed: Callable[[str, list[LogRecord]], None],
+        statistics: StorageStatistics,
     ) -> None:
+        self.durable_at = 0.0
+        """When what is being told of now was durable, on the clock of ``time.perf_counter``."""
         self.gate = Gate(options.max_queued_writes, options.max_queued_bytes)
         self._loop = asyncio.get_running_loop()
         self._committed = committed
+        self._statistics = statistics
         self._batch: list[Operation] = []
         self._batches: SimpleQueue[list[Operation] | None] = SimpleQueue()
         self._closed = False
         self._ended = asyncio.Event()
         self._thread = _WriterThread(
-            engine, options.max_group_events, self._batches, self._finish_soon
+            engine, options.max_group_events, self._batches, self._finish_soon, statistics
         )
         self._thread.start()
 
@@ -125,21 +132,25 @@ class Writer:
     def _finish_soon(self, group: list[Operation] | None) -> None:
         """Hand a finished group to the loop; ``None``: the thread has ended."""
         try:
-            self._loop.call_soon_threadsafe(self._finish, group)
+            self._loop.call_soon_threadsafe(self._finish, group, time.perf_counter())
         except RuntimeError:  # the loop was closed without closing the storage
             _logger.debug("the event loop was closed while its storage was writing")
 
-    def _finish(self, group: list[Operation] | None) -> None:
+    def _finish(self, group: list[Operation] | None, durable_at: float) -> None:
         if group is None:
             self._ended.set()
             return
         size = 0
+        self.durable_at = durable_at
+        now = time.perf_counter()
+        observe = self._statistics.append_seconds.observe
         for operation in group:
             size += operation.size
             error = operation.error
             future: asyncio.Future[Any] = operation.future
             if error is None:
                 if isinstance(operation, Append) and operation.result:
+                    observe(now - operation.queued_at)
                     self._committed(operation.execution_id, operation.result)
                 if not future.done():
                     future.set_result(operation.result)
@@ -161,12 +172,14 @@ class _WriterThread(threading.Thread):
         max_group_events: int,
         batches: SimpleQueue[list[Operation] | None],
         report: Callable[[list[Operation] | None], None],
+        statistics: StorageStatistics,
     ) -> None:
         super().__init__(name="flowmaestro-storage-writer", daemon=True)
         self._engine = engine
         self._max_group_events = max_group_events
         self._batches = batches
         self._report = report
+        self._statistics = statistics
         self._connection: sa.Connection | None = None
         self._heads = Heads()
 
@@ -185,7 +198,9 @@ class _WriterThread(threading.Thread):
                 pass
             if waiting:
                 group = self._next_group(waiting)
+                began = time.perf_counter()
                 self._commit(group)
+                self._statistics.commit_seconds.observe(time.perf_counter() - began)
                 self._report(group)
             elif last:
                 break
@@ -214,6 +229,7 @@ class _WriterThread(threading.Thread):
         except Exception as error:
             self._disconnect()
             if is_fault(error):
+                self._statistics.write_failures += 1
                 for operation in group:
                     operation.error = unavailable(error)
             elif len(group) == 1:

@@ -54,7 +54,11 @@ class CatchUp:
         except Exception as error:
             # The streams end here and their readers resume: that may succeed, or tell them why not.
             foreseen = isinstance(error, StorageError | LogGap)
+            group.counters.log_gaps += isinstance(error, LogGap)
             _logger.warning(
-                "streams of %s were cut off: %s", execution_id, error, exc_info=not foreseen
+                "streams were cut off: %s",
+                error,
+                exc_info=not foreseen,
+                extra={"execution_id": execution_id},
             )
             group.cut_off(cursor)

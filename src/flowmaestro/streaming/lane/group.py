@@ -20,6 +20,7 @@ from typing import NamedTuple
 from flowmaestro.events import TERMINAL_TYPES
 from flowmaestro.storage import LogRecord
 from flowmaestro.streaming.errors import LogGap
+from flowmaestro.streaming.hub import StreamingCounters
 from flowmaestro.streaming.lane.services import Services
 from flowmaestro.streaming.lane.stream import Stream
 from flowmaestro.streaming.paging import PageSize
@@ -85,6 +86,20 @@ class Group:
     @property
     def behind(self) -> int:
         return self.readers - len(self._level)
+
+    @property
+    def counters(self) -> StreamingCounters:
+        return self._services.hub.counters
+
+    @property
+    def lag(self) -> int:
+        waiting = [cursor for cursor, streams in self._behind.items() if streams]
+        full = (stream.cursor for stream in self._full)
+        return self.cursor - min(chain(waiting, full), default=self.cursor)
+
+    def lag_of(self, stream: Stream) -> int:
+        """Return how many events *stream* has yet to be given."""
+        return 0 if stream in self._level else max(0, self.cursor - stream.cursor)
 
     @property
     def page_records(self) -> int:

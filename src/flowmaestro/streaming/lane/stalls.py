@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
+from flowmaestro.streaming.drops import tell_drop
 from flowmaestro.streaming.hub import Hub
 from flowmaestro.streaming.lane.stream import Stream
 
@@ -73,8 +74,7 @@ class Stalls:
             elif taken > progress.taken:
                 progress.taken, progress.at = taken, now
             elif now - progress.at >= self._hub.options.stalled_reader_seconds:
-                self._hub.counters.drops += 1
-                stream.drop()
+                self._drop(stream)
             else:
                 progress.taken = taken  # less: it was given more, where only that can be told
         if self._watched and self._timer is None:
@@ -82,8 +82,14 @@ class Stalls:
 
     def _drop_if_open(self, stream: Stream) -> None:
         if stream.group is not None:
-            self._hub.counters.drops += 1
-            stream.drop()
+            self._drop(stream)
+
+    def _drop(self, stream: Stream) -> None:
+        self._hub.counters.drops += 1
+        if stream.group is not None:
+            group = stream.group
+            tell_drop(group.topic.execution_id, stream.owner, group.lag_of(stream))
+        stream.drop()
 
 
 def _taken(stream: Stream) -> int:

@@ -1,0 +1,92 @@
+"""Ends executions that no run is there to end: what waits is cancelled, what cannot go on fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flowmaestro.events import ExecutionCancelled, ExecutionFailed, TerminalEvent
+from flowmaestro.storage import EventLog, Execution, LogEnded, LogEntry
+from flowmaestro.workflow import milliseconds_between
+
+from .statistics import EngineStatistics
+
+logger = logging.getLogger("flowmaestro.engine")
+
+
+class Endings:
+    """Appends terminal events, each the only one of its log.
+
+    :param now: the wall clock: aware, UTC.
+    """
+
+    def __init__(
+        self, log: EventLog, statistics: EngineStatistics, now: Callable[[], datetime]
+    ) -> None:
+        self._log = log
+        self._statistics = statistics
+        self._now = now
+
+    async def fail(self, execution: Execution) -> None:
+        """End an execution that the engine could not go on with.
+
+        :raises StorageUnavailable: if that could not be recorded.
+        """
+        now = self._now()
+        await self._end(
+            execution,
+            ExecutionFailed(
+                execution_id=execution.id,
+                timestamp=now,
+                error="the server could not go on with this execution: its log says why",
+                error_code="internal_error",
+                failed_node_id=None,
+                completed_at=now,
+                duration_ms=milliseconds_between(execution.started_at, now),
+            ),
+        )
+
+    async def cancel(self, execution: Execution, reason: str) -> None:
+        """End an execution as cancelled, unless it has ended.
+
+        :raises StorageUnavailable: if that could not be recorded.
+        """
+        now = self._now()
+        await self._end(
+            execution,
+            ExecutionCancelled(
+                execution_id=execution.id,
+                timestamp=now,
+                reason=reason,
+                cancelled_at=now,
+                duration_ms=milliseconds_between(execution.started_at or execution.created_at, now),
+            ),
+        )
+
+    async def _end(self, execution: Execution, event: TerminalEvent) -> None:
+        try:
+            [record] = await self._log.append(execution.id, [LogEntry(event)])
+        except LogEnded:
+            logger.info("the log had ended before", extra={"execution_id": execution.id})
+            return
+        note_end(self._statistics, execution, event.status, event.duration_ms, record.number)
+
+
+def note_end(
+    statistics: EngineStatistics, execution: Execution, status: str, duration_ms: int, events: int
+) -> None:
+    """Count an execution that has ended, and tell of it."""
+    statistics.execution(status, duration_ms)
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    fields: dict[str, Any] = {
+        "execution_id": execution.id,
+        "workflow_id": execution.workflow_id,
+        "workspace": execution.workspace,
+        "status": status,
+        "duration_ms": duration_ms,
+        "events": events,
+    }
+    logger.info("execution ended", extra=fields)
