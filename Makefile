@@ -16,7 +16,7 @@ PAGE := src/flowmaestro/web/index.html
 PAGE_SOURCES = $(shell find $(WEB)/src $(WEB)/plugins $(SDK)/src -type f 2>/dev/null) $(WEB)/index.html $(WEB)/vite.config.ts
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help install demo test torture check format sdk-check sdk-build sdk-test web screenshots web-check bench bench-load schema-fixture audit lock clean
+.PHONY: help install demo test torture check format sdk-check sdk-build sdk-test web screenshots web-check fuzz bench bench-load schema-fixture audit lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ $(WEB_INSTALLED): $(WEB)/package-lock.json
 	@command -v npm >/dev/null || { echo "The page needs Node 20.19 or newer, with npm, to be built."; exit 1; }
 	@cd $(WEB) && npm ci --loglevel error
 	@touch $@
+
+fuzz: $(INSTALLED) ## Fuzz everything that takes input, for a minute each; ARGS="--help" says how
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: $(BENCH_INSTALLED) ## Measure: engine, log, replay, start-up, history, fan-out (about 25 minutes)
 	$(BENCH) benchmarks.startup

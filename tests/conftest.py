@@ -1,10 +1,15 @@
-"""What all tests share: in CI, a test that was skipped is a failure."""
+"""What all tests share: in CI, a test that was skipped is a failure; and what `make fuzz` draws."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "fuzz", max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 
 @pytest.hookimpl(trylast=True)

@@ -49,6 +49,10 @@ class RawConnection:
                 return await self.reader.read(count)
         return b""
 
+    def end_sending(self) -> None:
+        """Close this side's half of the connection."""
+        self.writer.write_eof()
+
     def abort(self) -> None:
         self.writer.transport.abort()
 
@@ -144,7 +148,7 @@ class RawResponse:
 
     def end_sending(self) -> None:
         """Close this side's half of the connection."""
-        self._connection.writer.write_eof()
+        self._connection.end_sending()
 
     async def close(self) -> None:
         await self._connection.close()

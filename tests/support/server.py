@@ -136,6 +136,7 @@ class ServerProcess:
         folder: where its database is.
         environment: settings, as environment variables.
         wrapper: a command that runs the rest of its arguments.
+        program: the Python that it runs.
     """
 
     def __init__(
@@ -144,9 +145,11 @@ class ServerProcess:
         environment: Mapping[str, str] | None = None,
         *,
         wrapper: Sequence[str] = (),
+        program: str = SERVE,
     ) -> None:
         self.folder = folder
         self._wrapper = wrapper
+        self._program = program
         self._environment = {
             **{name: value for name, value in os.environ.items() if "FLOWMAESTRO" not in name},
             "FLOWMAESTRO_DATABASE": database_url(folder),
@@ -181,7 +184,7 @@ class ServerProcess:
         """Start it, and do not wait."""
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [*self._wrapper, sys.executable, "-c", SERVE],
+                [*self._wrapper, sys.executable, "-c", self._program],
                 cwd=self.folder,
                 env=self._environment,
                 stdout=subprocess.PIPE,

@@ -1,5 +1,6 @@
 """The OpenAPI description: what FastAPI derives from the routes, and what it cannot know: the
-stream's formats and events, the definition's schema, the headers, and the security schemes."""
+stream's formats and events, the definition's schema, the headers, the links, and the security
+schemes."""
 
 from __future__ import annotations
 
@@ -13,10 +14,12 @@ from pydantic.json_schema import models_json_schema
 
 import flowmaestro
 from flowmaestro.api.auth import TICKET_PARAMETER
+from flowmaestro.api.openapi_links import links_of
 from flowmaestro.api.routes.table import Route
-from flowmaestro.api.schemas import ErrorEnvelope, Meta
+from flowmaestro.api.routes.workflows import WORKFLOW_ID_PATTERN
+from flowmaestro.api.schemas import Envelope, ErrorEnvelope, HealthView, Meta
 from flowmaestro.events import Connected, LoggedEvent
-from flowmaestro.workflow import Definition
+from flowmaestro.workflow import Definition, Limits
 
 _REF = "#/components/schemas/{model}"
 _DESCRIPTION = (
@@ -51,6 +54,9 @@ def describe(app: FastAPI, routes: Sequence[Route], prefix: str) -> dict[str, An
     schemas.update(_add_bodies(document, routes, prefix))
     schemas.update(_event_schemas())
     schemas.update(_definition_schemas())
+    for path, responses in _operations_responses().items():
+        if path in document["paths"]:
+            document["paths"][path]["get"]["responses"] = responses
     components["securitySchemes"] = {
         "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         "Bearer": {"type": "http", "scheme": "bearer"},
@@ -76,6 +82,8 @@ def _complete(path: str, operation: dict[str, Any], scopes: Sequence[str]) -> No
     if path.endswith(_STREAM_PATH):
         operation["security"].append({"Ticket": []})
         operation["responses"].update(_stream_responses())
+    for status, links in links_of(operation["operationId"]).items():
+        operation["responses"][status]["links"] = links
     for status, response in operation["responses"].items():
         headers = response.setdefault("headers", {})
         headers["X-Request-Id"] = {"$ref": "#/components/headers/X-Request-Id"}
@@ -90,7 +98,7 @@ def _complete(path: str, operation: dict[str, Any], scopes: Sequence[str]) -> No
 
 def _add_bodies(document: dict[str, Any], routes: Sequence[Route], prefix: str) -> dict[str, Any]:
     """Put the models of answers into *document*, and return their schemas."""
-    models: set[type[BaseModel]] = {ErrorEnvelope}
+    models: set[type[BaseModel]] = {ErrorEnvelope, Envelope[HealthView]}
     models.update(route.model for route in routes if route.model is not None)
     references, top = models_json_schema(
         [(model, "serialization") for model in sorted(models, key=lambda model: model.__name__)],
@@ -164,12 +172,38 @@ def _event_schemas() -> dict[str, Any]:
 def _definition_schemas() -> dict[str, Any]:
     schema = TypeAdapter(Definition).json_schema(ref_template=_REF, by_alias=False)
     schemas: dict[str, Any] = schema.pop("$defs", {})
-    schema["properties"]["id"] = {
+    properties = schema["properties"]
+    properties["id"] = {
         "type": "string",
+        "pattern": f"^{WORKFLOW_ID_PATTERN}$",
         "description": "The workflow's id, if the caller wants to choose it.",
     }
+    # What is optional in a loop's body, and what is checked beside the model.
+    limits = Limits()
+    del properties["name"]["default"]
+    properties["name"].update(minLength=1, maxLength=limits.max_name_length, pattern=r"\S")
+    properties["nodes"].update(minProperties=1, maxProperties=limits.max_nodes)
+    properties["edges"]["maxItems"] = limits.max_edges
+    schema["required"] = ["name", "nodes"]
     schemas["WorkflowDefinition"] = schema
     return schemas
+
+
+def _operations_responses() -> dict[str, dict[str, Any]]:
+    health = {"application/json": {"schema": {"$ref": _REF.format(model="Envelope_HealthView_")}}}
+    error = {"application/json": {"schema": {"$ref": _REF.format(model=ErrorEnvelope.__name__)}}}
+
+    def success(content: dict[str, Any]) -> dict[str, Any]:
+        return {"200": {"description": "Success.", "content": content}}
+
+    return {
+        "/healthz": success(health),
+        "/readyz": success(health)
+        | {"503": {"description": "`service_unavailable`.", "content": error}},
+        "/metrics": success({"text/plain": {"schema": {"type": "string"}}}),
+        "/openapi.json": success({"application/json": {"schema": {"type": "object"}}}),
+        "/docs": success({"text/html": {"schema": {"type": "string"}}}),
+    }
 
 
 def _stream_responses() -> dict[str, Any]:
@@ -179,8 +213,14 @@ def _stream_responses() -> dict[str, Any]:
             "description": "The events after the cursor, oldest first; then, while the execution "
             "runs, each as it happens. `Accept` chooses the format.",
             "headers": {
-                "Cache-Control": {"schema": {"const": "no-cache, no-transform"}},
-                "X-Accel-Buffering": {"schema": {"const": "no"}},
+                "Cache-Control": {
+                    "description": "The first for a stream, the second for a page.",
+                    "schema": {"enum": ["no-cache, no-transform", "no-store"]},
+                },
+                "X-Accel-Buffering": {
+                    "description": "Of a stream.",
+                    "schema": {"const": "no"},
+                },
             },
             "content": {
                 "text/event-stream": {

@@ -111,6 +111,12 @@ class WorkflowView(Resource):
         )
 
 
+class HealthView(Resource):
+    """How the server is, where it is well: `ok` is alive, `ready` takes work."""
+
+    status: Literal["ok", "ready"]
+
+
 class Meta(Resource):
     request_id: str
     timestamp: Timestamp

@@ -31,6 +31,10 @@ class HeadTooLarge(Exception):
     """The request's line and headers are more than we hold in memory for anyone."""
 
 
+class UnknownVersion(Exception):
+    """The request is of HTTP/0.9, whose clients take a response's head for its body."""
+
+
 class HttpProtocol(StreamingHttpProtocol):
     """One connection. uvicorn makes one for each; it is a parser's callbacks and their state.
 
@@ -117,6 +121,8 @@ class HttpProtocol(StreamingHttpProtocol):
         self.waiting.pop(self, None)
         self._head_began = False
         self._stop_head_timer()
+        if self.parser.get_http_version() not in ("1.0", "1.1"):
+            raise UnknownVersion  # as below
         self._body_pending = True
         self._body_bytes = 0
         super().on_headers_complete()

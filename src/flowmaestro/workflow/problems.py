@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
+from pydantic.alias_generators import to_snake
+
 Path = tuple[str | int, ...]
 """Where in a document: field names and list indexes, from its root."""
 
@@ -94,11 +96,12 @@ class Problems:
         return close[0] if close else None
 
     def misspelt(self, word: str, known: Iterable[str]) -> str | None:
-        """Return the one of *known* that *word* can hardly not mean: they begin alike, since
-        ``input_variable`` is no slip of the pen for ``output_variable``."""
+        """Return the one of *known* that *word*, in snake_case or camelCase, can hardly not mean:
+        they begin alike, since ``input_variable`` is no slip of the pen for ``output_variable``."""
         if self._spellings == 0 or len(word) > _SHOWN_CHARACTERS:
             return None
         self._spellings -= 1
+        word = to_snake(word)  # short by now: for a long one it would take hours
         close = get_close_matches(
             word, [name for name in known if name[:1] == word[:1]], n=1, cutoff=_MISSPELT
         )

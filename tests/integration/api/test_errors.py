@@ -272,6 +272,7 @@ async def test_what_is_no_http_gets_the_error_shape_too(server: LiveServer) -> N
     smuggling = b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
     for status, request in (
         (400, b"nonsense\r\n\r\n"),
+        (400, b"GET /healthz\r\n\r\n"),  # HTTP/0.9, which knows no head of a response
         (400, b"GET / HTTP/9.9\r\n\r\n"),
         (400, b"GET / HTTP/1.1\r\nHost: x\r\nX-Bad\x00: 1\r\n\r\n"),
         (400, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n"),

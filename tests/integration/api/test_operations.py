@@ -246,6 +246,25 @@ async def test_every_route_with_a_key_documents_its_errors_and_headers(
             assert parameters == {part[1:-1] for part in path.split("/") if part.startswith("{")}
 
 
+async def test_every_link_leads_to_an_operation_and_its_parameters(
+    document: dict[str, Any],
+) -> None:
+    operations = {
+        operation["operationId"]: operation
+        for methods in document["paths"].values()
+        for operation in methods.values()
+    }
+    links = [found["links"] for found in walk(document["paths"]) if "links" in found]
+    assert {name for one in links for name in one} >= {
+        "get_workflow",
+        "get_execution",
+        "get_events",
+    }
+    for link in (link for one in links for link in one.values()):
+        parameters = operations[link["operationId"]]["parameters"]
+        assert set(link["parameters"]) <= {parameter["name"] for parameter in parameters}
+
+
 async def test_the_stream_is_described_with_its_formats_and_every_event(
     document: dict[str, Any],
 ) -> None:

@@ -96,7 +96,10 @@ async def test_the_address_is_under_the_prefix_that_was_asked(client: httpx2.Asy
     assert response.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize(("body", "seconds"), [({}, 300), ({"ttl_seconds": 3600}, 3600)])
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [({}, 300), ({"ttl_seconds": 3600}, 3600), ({"ttl_seconds": 60.0}, 60)],
+)
 async def test_it_is_good_for_the_time_that_was_asked_for(
     client: httpx2.AsyncClient, body: dict[str, Any], seconds: int
 ) -> None:

@@ -347,3 +347,30 @@ async def test_a_reader_that_takes_nothing_of_a_quiet_stream_is_dropped(
             with pytest.raises(CutOff):
                 await slow.read_all()
         await nothing_is_left(stage)
+
+
+async def test_a_stream_ends_with_its_connection_also_if_a_request_waits_behind_it(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    script = await stage.script(events=3)
+    connection = await open_connection(stage.port)
+    connection.write(head_of(f"/{script.execution_id}") + head_of("/behind"))
+    async for response in responses(connection, 1):
+        await response.numbers_until(3)
+        connection.end_sending()
+    await nothing_is_left(stage)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_what_is_no_request_ends_a_stream_that_a_request_waits_behind(stage: Stage) -> None:
+    script = await stage.script(events=3)
+    connection = await open_connection(stage.port)
+    connection.write(head_of(f"/{script.execution_id}") + head_of("/behind"))
+    async for response in responses(connection, 1):
+        await response.numbers_until(3)
+        connection.write(b"no request\r\n\r\n")
+        with pytest.raises(CutOff):
+            await response.read_all()
+        assert b"HTTP/1.1 400" not in response.body
+    await connection.close()
+    await nothing_is_left(stage)

@@ -1,4 +1,3 @@
-import re
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
@@ -9,8 +8,7 @@ from hypothesis import strategies as st
 
 from flowmaestro.events import ServerSentEvent, SSEDecoder, SSEEventTooLarge
 from tests.support.events_vectors import chunk_bytes, read_vectors
-
-Outcome = tuple[list[ServerSentEvent], str, int | None]
+from tests.support.sse_reference import Outcome, reference
 
 
 def decode(chunks: Iterable[bytes]) -> Outcome:
@@ -21,38 +19,6 @@ def decode(chunks: Iterable[bytes]) -> Outcome:
 
 def one_by_one(stream: bytes) -> list[bytes]:
     return [stream[index : index + 1] for index in range(len(stream))]
-
-
-def reference(stream: bytes) -> Outcome:
-    """WHATWG HTML §9.2.6, step by step, over the whole text of a stream that has ended."""
-    text = stream.decode("utf-8", "replace").removeprefix("\ufeff")
-    # Text after the last line ending is a line that the end of the file broke off.
-    lines = re.split("\r\n|\r|\n", text)[:-1]
-    events: list[ServerSentEvent] = []
-    last_event_id = ""
-    retry_ms = None
-    data_buffer = event_type_buffer = last_event_id_buffer = ""
-    for line in lines:
-        if line == "":
-            last_event_id = last_event_id_buffer
-            if data_buffer != "":
-                event_type = event_type_buffer or "message"
-                events.append(ServerSentEvent(event_type, data_buffer[:-1], last_event_id))
-            data_buffer = event_type_buffer = ""
-            continue
-        if line.startswith(":"):
-            continue
-        field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if field == "event":
-            event_type_buffer = value
-        elif field == "data":
-            data_buffer += value + "\n"
-        elif field == "id" and "\0" not in value:
-            last_event_id_buffer = value
-        elif field == "retry" and re.fullmatch("[0-9]+", value):
-            retry_ms = int(value)
-    return events, last_event_id, retry_ms
 
 
 DECODE_VECTORS = read_vectors("sse-decode")["vectors"]

@@ -1,4 +1,4 @@
-"""conditional and switch."""
+"""conditional, switch and router."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from flowmaestro.nodes import NodeError, Routed
 from flowmaestro.nodes.builtin.conditional import CONDITIONAL
+from flowmaestro.nodes.builtin.router import RouterConfig
 from flowmaestro.nodes.builtin.switch import SWITCH, handles
 from flowmaestro.nodes.comparison import equal, is_true, loosely_equal
 from flowmaestro.nodes.testing import RecordingContext, run_node
@@ -190,6 +191,20 @@ def test_switch_handles_are_read_off_the_raw_config() -> None:
         "1",
         "default",
     )
+
+
+async def test_a_long_operator_is_refused_at_no_cost() -> None:
+    with pytest.raises(NodeError, match=r"config\.operator"):
+        await decide(1, "A" * 300_000)
+
+
+def test_a_router_refuses_a_value_twice_however_many_routes_it_has() -> None:
+    routes = [{"value": f"r{index}"} for index in range(100_000)]
+    config = {"model": "m", "prompt": "p"}
+
+    assert len(RouterConfig.model_validate({**config, "routes": routes}).routes) == len(routes)
+    with pytest.raises(ValidationError, match="two routes have the value 'r7'"):
+        RouterConfig.model_validate({**config, "routes": [*routes, {"value": "r7"}]})
 
 
 @given(JSON)

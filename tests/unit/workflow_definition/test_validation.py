@@ -746,6 +746,16 @@ class TestLimits:
         assert len(problems) == 101
         assert problems[-1].message == "10,900 more problems are not listed."
 
+    @pytest.mark.parametrize("key", ["A" * 300_000, "aB" * 150_000, "_" * 300_000])
+    def test_a_long_unknown_key_costs_no_more_than_its_length(self, key: str) -> None:
+        # Turned to snake_case by regular expressions, the first took hours and held everything up.
+        assert found(workflow({"a": value_node(**{key: 1})})) == []
+
+    def test_many_unknown_keys_cost_no_more_than_their_number(self) -> None:
+        keys = {f"unknown{index}": 1 for index in range(50_000)}
+
+        assert found(workflow({"a": value_node(**keys)})) == []
+
     @pytest.mark.parametrize(
         "value", [float("nan"), float("inf"), 10**400, "\ud800", b"x", {1: 2}, (1,), object()]
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -33,6 +33,14 @@ from flowmaestro.api.tickets import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS, sign_t
 from flowmaestro.events import Status
 
 
+def _without_fraction(value: Any) -> Any:
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_without_fraction)]
+"""An integer however it is written: to JSON Schema 300.0 is one."""
+
+
 class CancelRequest(BaseModel):
     """Why an execution is cancelled; the body may be left out."""
 
@@ -46,7 +54,7 @@ class TicketRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    ttl_seconds: int = Field(default=DEFAULT_TTL_SECONDS, ge=1, le=MAX_TTL_SECONDS)
+    ttl_seconds: Whole = Field(default=DEFAULT_TTL_SECONDS, ge=1, le=MAX_TTL_SECONDS)
 
 
 async def list_executions(

@@ -11,7 +11,7 @@ from flowmaestro.api.auth import TICKET_PARAMETER, Caller, authorized
 from flowmaestro.api.routes.table import header_parameter, query_parameter, require_known_parameters
 from flowmaestro.api.services import ApiServices, services_of
 from flowmaestro.api.stream.query import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS
-from flowmaestro.events import EVENT_TYPES, EXTENSION_TYPES
+from flowmaestro.events import EVENT_TYPES, EXTENSION_TYPES, MAX_CURSOR
 
 MAX_PAGE = 1_000_000
 MAX_PER_PAGE = 100
@@ -43,16 +43,18 @@ Authorized = Annotated[Caller, Depends(admitted)]
 """Who calls, with the scopes that the table of routes demands, and with no query parameter that the
 route does not have."""
 
-_NUMBER = {"type": "integer", "minimum": 0}
+_NUMBER = {"type": "integer", "minimum": 0, "maximum": MAX_CURSOR}
 
 
 def _names(names: list[str]) -> dict[str, Any]:
-    return {"type": "array", "items": {"type": "string", "enum": names}}
+    return {"type": "array", "minItems": 1, "items": {"type": "string", "enum": names}}
 
 
 EVENTS_PARAMETERS: list[dict[str, Any]] = [
     header_parameter(
-        "Last-Event-ID", "The number of the last event received; the stream goes on after it."
+        "Last-Event-ID",
+        "The number of the last event received; the stream goes on after it.",
+        pattern="^[0-9]{1,16}$",
     ),
     query_parameter(
         "last_event_id", "The same, where headers cannot be set; the header wins.", _NUMBER

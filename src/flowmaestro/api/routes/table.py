@@ -140,14 +140,15 @@ def definition_body() -> dict[str, Any]:
     }
 
 
-def header_parameter(name: str, description: str) -> dict[str, Any]:
-    """Return the documentation of an optional request header."""
+def header_parameter(name: str, description: str, *, pattern: str | None = None) -> dict[str, Any]:
+    """Return the documentation of an optional request header; *pattern* is what its value must fit,
+    if others are refused."""
     return {
         "name": name,
         "in": "header",
         "required": False,
         "description": description,
-        "schema": {"type": "string"},
+        "schema": {"type": "string"} | ({} if pattern is None else {"pattern": pattern}),
     }
 
 

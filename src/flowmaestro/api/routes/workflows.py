@@ -40,8 +40,10 @@ from flowmaestro.workflow import input_schema, to_document, validate
 from flowmaestro.workflow.catalog import Catalog
 from flowmaestro.workflow.trace_context import parse_traceparent
 
-_WORKFLOW_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+WORKFLOW_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
+_WORKFLOW_ID = re.compile(WORKFLOW_ID_PATTERN, re.ASCII)
+_IDEMPOTENCY_KEY_PATTERN = "[!-~]{1,255}"
+_IDEMPOTENCY_KEY = re.compile(_IDEMPOTENCY_KEY_PATTERN, re.ASCII)
 
 
 class ExecuteRequest(BaseModel):
@@ -285,7 +287,9 @@ ROUTES = (
             "requestBody": json_body(ExecuteRequest, required=False),
             "parameters": [
                 header_parameter(
-                    "Idempotency-Key", "Makes a retry return the first request's answer."
+                    "Idempotency-Key",
+                    "Makes a retry return the first request's answer.",
+                    pattern=f"^{_IDEMPOTENCY_KEY_PATTERN}$",
                 ),
                 header_parameter(
                     "traceparent", "W3C Trace Context: the execution becomes part of that trace."

@@ -27,9 +27,15 @@ class StreamingHttpProtocol(HttpToolsProtocol):
     * It offers :class:`Takeover` to the application: a stream then goes to its connection without
       a task, a queue and a message for each of its parts.
     * What is no request is not answered in the middle of a response.
+    * A response to a connection that is closing goes nowhere: uvicorn hears of it a turn of the
+      event loop later, writes, and reports what the transport then raises as the application's.
     * A response without a length goes to an HTTP/1.0 client as it is and ends with the connection
       (RFC 9112 §6.3): that client knows no chunks, and uvicorn sends it some.
     """
+
+    _active: RequestResponseCycle | None = None
+    """What is being answered. uvicorn's ``cycle`` is what arrived last, which may have to wait for
+    its turn behind it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         # As uvicorn has it, but for the addresses: it asks the socket for them, which costs as much
@@ -52,9 +58,17 @@ class StreamingHttpProtocol(HttpToolsProtocol):
         if early:
             self.data_received(early)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        cycle = self._active
+        if cycle is not None and not cycle.response_complete:
+            # uvicorn tells the last request that arrived, and not the one that it waits behind.
+            cycle.disconnected = True
+            cycle.message_event.set()
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request: with an answer, unless it would end up inside another one."""
-        cycle = self.cycle
+        cycle = self._active
         if cycle is not None and cycle.response_started and not cycle.response_complete:
             self.transport.close()
         else:
@@ -77,9 +91,11 @@ class StreamingHttpProtocol(HttpToolsProtocol):
         # collector.
         self.parser = None  # type: ignore[assignment]
         self.cycle = None  # type: ignore[assignment]
+        self._active = None
         self.scope = None  # type: ignore[assignment]
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._active = cycle
         extensions: dict[str, Any] = {
             TAKEOVER_EXTENSION: Takeover(self, cycle),
             ABORT_EXTENSION: self.transport.abort,
@@ -87,12 +103,39 @@ class StreamingHttpProtocol(HttpToolsProtocol):
         cycle.scope["extensions"] = extensions
         if cycle.scope["http_version"] == "1.0":
             app = _Unchunked(app, cycle)
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, _WhileOpen(app, cycle))
 
 
 def _address(transport: asyncio.Transport, name: str) -> tuple[str, int] | None:
     found = transport.get_extra_info(name)
     return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None
+
+
+class _WhileOpen:
+    """Drops what *app* sends when the connection of *cycle* is closing."""
+
+    def __init__(self, app: ASGI3Application, cycle: RequestResponseCycle) -> None:
+        self._app = app
+        self._cycle = cycle
+
+    async def __call__(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        cycle = self._cycle
+        transport = cycle.transport
+
+        async def send_while_open(message: ASGISendEvent) -> None:
+            if transport.is_closing():
+                cycle.disconnected = True
+            try:
+                await send(message)
+            except RuntimeError:
+                # It was closed while the message waited for room.
+                if not transport.is_closing():
+                    raise
+                cycle.disconnected = True
+
+        await self._app(scope, receive, send_while_open)
 
 
 class _Unchunked:

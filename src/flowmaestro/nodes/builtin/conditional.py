@@ -14,10 +14,13 @@ from flowmaestro.nodes.node_type import NodeType
 from flowmaestro.nodes.results import Routed
 from flowmaestro.workflow.catalog import NodeTypeSpec
 
+_LONGEST_OPERATOR = 100
+
 
 def _canonical(name: Any) -> Any:
     """Return an operator's own name for a word or a camelCase twin of it."""
-    if not isinstance(name, str):
+    # A long one is no operator, and `to_snake` would take hours over it.
+    if not isinstance(name, str) or len(name) > _LONGEST_OPERATOR:
         return name
     word = to_snake(name.strip()) if name.strip().isidentifier() else name.strip()
     return WORDS.get(word, word)

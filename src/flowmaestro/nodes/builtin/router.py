@@ -45,10 +45,11 @@ class RouterConfig(ModelConfig):
     @field_validator("routes")
     @classmethod
     def _each_value_once(cls, routes: list[Route]) -> list[Route]:
-        values = [route.value for route in routes]
-        for value in values:
-            if values.count(value) > 1:
-                raise ValueError(f"two routes have the value {value!r}")
+        seen: set[str] = set()
+        for route in routes:
+            if route.value in seen:
+                raise ValueError(f"two routes have the value {route.value!r}")
+            seen.add(route.value)
         return routes
 
 

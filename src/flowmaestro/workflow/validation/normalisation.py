@@ -3,12 +3,12 @@ takes as data (headers, a body, an item) belongs to the author."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel
-from pydantic.alias_generators import to_camel, to_snake
+from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -32,6 +32,7 @@ def normalise(
     Without *only_model* the value may be something else too, so that any key may be meant.
     """
     names = _twins(model)
+    unknown: list[str] = []
     result: dict[str, Any] = {}
     for key, item in value.items():
         name = names.get(key, key)
@@ -43,12 +44,14 @@ def normalise(
         field = model.model_fields.get(name)
         if field is None:
             result[name] = item
-            if only_model and _ignores_unknown_keys(model):
-                _check_spelling(key, value, model, path, problems)
+            unknown.append(key)
         elif item is None and issubclass(model, DefinitionPart) and _has_other_default(field):
             continue
         else:
             result[name] = _inner(item, field.annotation, (*path, name), problems)
+    if unknown and only_model and _ignores_unknown_keys(model):
+        given = {names.get(key, key) for key in value}
+        _check_spelling(unknown, given, model, path, problems)
     return result
 
 
@@ -86,20 +89,25 @@ def _ignores_unknown_keys(model: type[BaseModel]) -> bool:
 
 
 def _check_spelling(
-    key: str, value: dict[str, Any], model: type[BaseModel], path: Path, problems: Problems
+    unknown: Sequence[str],
+    given: Collection[str],
+    model: type[BaseModel],
+    path: Path,
+    problems: Problems,
 ) -> None:
-    """Add a problem if *key* is nearly an optional field that is not given. A required one that is
-    not given is a problem of its own, which names the key that may be meant."""
-    given = {field_name(model, other) for other in value}
+    """Add a problem for each of the *unknown* keys that is nearly an optional field that is not
+    *given*. A required one that is not given is a problem of its own, which names the key that may
+    be meant."""
     missing = [
         name
         for name, field in model.model_fields.items()
         if name not in given and not field.is_required()
     ]
-    meant = problems.misspelt(to_snake(key), missing)
-    if meant is not None:
-        message = f"There is no field '{shorten(key)}'. Did you mean '{meant}'?"
-        problems.add((*path, key), "unknown_field", message)
+    for key in unknown:
+        meant = problems.misspelt(key, missing)
+        if meant is not None:
+            message = f"There is no field '{shorten(key)}'. Did you mean '{meant}'?"
+            problems.add((*path, key), "unknown_field", message)
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:
