@@ -104,6 +104,17 @@ async def test_the_header_beats_the_query_parameter(stage: Stage) -> None:
         assert await response.numbers_until() == [5, 6]
 
 
+async def test_what_a_polyfill_adds_on_reconnecting_beats_the_url_it_began_with(
+    stage: Stage,
+) -> None:
+    script = await stage.script(events=5, finished=True)
+    target = f"/{script.execution_id}?last_event_id=1&lastEventId=4"
+    async with await request(stage.port, target) as response:
+        assert await response.numbers_until() == [5, 6]
+    async with await request(stage.port, target, headers={"Last-Event-ID": "5"}) as response:
+        assert await response.numbers_until() == [6]
+
+
 @pytest.mark.parametrize("cursor", [3, 4, 2**53 - 1])
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/x-ndjson"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -60,6 +60,12 @@ EVENTS_PARAMETERS: list[dict[str, Any]] = [
         "last_event_id", "The same, where headers cannot be set; the header wins.", _NUMBER
     ),
     query_parameter(
+        "lastEventId",
+        "The same, as polyfills of `EventSource` add it on reconnecting; it wins over "
+        "`last_event_id`.",
+        _NUMBER,
+    ),
+    query_parameter(
         TICKET_PARAMETER, "A ticket for this execution, instead of a key.", {"type": "string"}
     ),
     query_parameter(

@@ -25,6 +25,9 @@ DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1_000
 MAX_WAIT_SECONDS: Final = 60.0
 
+CURSOR_PARAMETERS: Final = ("lastEventId", "last_event_id")
+"""The cursor where headers cannot be set, the one that wins first."""
+
 # `connected` opens every stream, asked for or not; naming it with the others does no harm.
 _SELECTABLE: Final = ("connected", *EVENT_TYPES)
 _SECONDS: Final = re.compile(r"\d{1,6}(?:\.\d{1,6})?", re.ASCII)
@@ -75,10 +78,11 @@ def parse_query(request: Request) -> EventsQuery:
 
 def _cursor(request: Request) -> tuple[int, str]:
     # The header wins: on reconnecting an EventSource sends it to the URL it first used, whose
-    # query parameter is out of date by then.
+    # query parameter is out of date by then. Polyfills add `lastEventId` to that URL.
     field, text = "header.Last-Event-ID", request.headers.get("last-event-id")
-    if text is None:
-        field, text = "query.last_event_id", request.query_params.get("last_event_id")
+    for name in CURSOR_PARAMETERS:
+        if text is None:
+            field, text = f"query.{name}", request.query_params.get(name)
     if text is None:
         return 0, field
     try:
