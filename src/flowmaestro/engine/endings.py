@@ -49,13 +49,13 @@ class Endings:
             ),
         )
 
-    async def cancel(self, execution: Execution, reason: str) -> None:
-        """End an execution as cancelled, unless it has ended.
+    async def cancel(self, execution: Execution, reason: str) -> bool:
+        """End an execution as cancelled, unless it has ended; return whether it had not.
 
         :raises StorageUnavailable: if that could not be recorded.
         """
         now = self._time_to_end(execution)
-        await self._end(
+        return await self._end(
             execution,
             ExecutionCancelled(
                 execution_id=execution.id,
@@ -70,13 +70,14 @@ class Endings:
         """Return the time: not before the execution began, whatever the wall clock says."""
         return max(whole_milliseconds(self._now()), execution.started_at or execution.created_at)
 
-    async def _end(self, execution: Execution, event: TerminalEvent) -> None:
+    async def _end(self, execution: Execution, event: TerminalEvent) -> bool:
         try:
             [record] = await self._log.append(execution.id, [LogEntry(event)])
         except LogEnded:
             logger.info("the log had ended before", extra={"execution_id": execution.id})
-            return
+            return False
         note_end(self._statistics, execution, event.status, event.duration_ms, record.number)
+        return True
 
 
 def note_end(

@@ -20,11 +20,11 @@ from flowmaestro.storage import (
     Idempotency,
     NewExecution,
     Storage,
-    StorageClosed,
     StorageUnavailable,
 )
 from flowmaestro.workflow import ExecutionState, Recorder, check_inputs
 
+from .backlog import Backlog
 from .clock import ExecutionClock, steady_seconds, utc_now, whole_milliseconds
 from .definitions import Definitions
 from .endings import Endings
@@ -41,12 +41,9 @@ from .threads import DaemonThreadExecutor
 
 logger = logging.getLogger(__name__)
 
-RECOVERY_PAGE = 100
 REPLAY_PAGE = 1_000
 CANCEL_SECONDS = 5.0
 """How long a request to cancel waits for a log that cannot be written."""
-RETRY_SECONDS = 1.0
-"""How long to wait before the storage is asked again for work that it could not give."""
 
 
 class LocalEngine:
@@ -91,9 +88,7 @@ class LocalEngine:
         )
         self._runs: dict[str, ExecutionRun] = {}
         self._tasks: dict[str, asyncio.Task[bool]] = {}
-        self._filling: asyncio.Task[None] | None = None
-        self._backlog = False
-        self._taken_through: str | None = None
+        self._backlog = Backlog(storage.executions, self._begin, self._has_room)
         self._unfinished = 0
         self._accepting = False
 
@@ -156,13 +151,12 @@ class LocalEngine:
         :raises StorageUnavailable: if the storage cannot be read.
         """
         self._unfinished = await self._storage.executions.count_unfinished()
-        self._backlog = self._unfinished > 0
         if self._unfinished:
             logger.info(
                 "unfinished executions are taken up", extra={"executions": self._unfinished}
             )
+            self._backlog.add()
         self._accepting = True
-        self._fill()
 
     async def accept(
         self,
@@ -208,8 +202,7 @@ class LocalEngine:
                 self.statistics.accepted += 1
                 self._unfinished += 1
                 if self._backlog or not self._has_room():
-                    self._backlog = True
-                    self._fill()
+                    self._backlog.add()
                 else:
                     self._begin(execution, place)
                     place = None
@@ -270,12 +263,18 @@ class LocalEngine:
             if not done:
                 raise StorageUnavailable("the cancellation is not recorded yet, but will be")
         else:
-            await self._endings.cancel(execution, reason)
-            self._unfinished -= 1
+            await self._cancel_waiting(execution, reason)
         ended = await self._storage.executions.get(execution_id)
         if ended.status != "cancelled":
             raise AlreadyEnded(ended)
         return ended
+
+    async def _cancel_waiting(self, execution: Execution, reason: str) -> None:
+        cancelled = await self._endings.cancel(execution, reason)
+        # If it was begun meanwhile, its run finds that it has ended, and it is counted then.
+        if cancelled and execution.id not in self._tasks:
+            self._unfinished -= 1
+            self._backlog.ended(execution.id)
 
     async def drain(self, grace_seconds: float) -> None:
         """Take no new work, start no more nodes, and wait for the running ones.
@@ -284,8 +283,7 @@ class LocalEngine:
         the next attempt number, by the next engine on this storage.
         """
         self._accepting = False
-        if self._filling is not None:
-            self._filling.cancel()
+        self._backlog.close()
         for run in self._runs.values():
             run.drain()
         tasks = list(self._tasks.values())
@@ -302,40 +300,6 @@ class LocalEngine:
 
     def _has_room(self) -> bool:
         return len(self._tasks) < self._options.max_active_executions
-
-    def _fill(self) -> None:
-        """See to it that executions which wait in the storage are begun as room permits."""
-        if self._accepting and self._backlog and self._filling is None and self._has_room():
-            self._filling = asyncio.get_running_loop().create_task(
-                self._fill_from_storage(), context=detached()
-            )
-            self._filling.add_done_callback(self._filled)
-
-    def _filled(self, task: asyncio.Task[None]) -> None:
-        self._filling = None
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("cannot take up waiting executions", exc_info=error)
-
-    async def _fill_from_storage(self) -> None:
-        while self._accepting and self._has_room():
-            try:
-                page = await self._storage.executions.unfinished(
-                    after=self._taken_through, limit=RECOVERY_PAGE
-                )
-            except StorageClosed:
-                return
-            except StorageUnavailable as error:
-                logger.warning("cannot read the waiting executions: %s", error)
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            if not page:
-                self._backlog = False
-                return
-            for execution in page:
-                if not self._has_room():
-                    return
-                self._taken_through = execution.id
-                self._begin(execution)
 
     def _begin(self, execution: Execution, place: Place | None = None) -> None:
         """Run an execution; it gives up its *place* when its first event is durable."""
@@ -366,11 +330,9 @@ class LocalEngine:
             return
         if not task.cancelled() and task.exception() is None and task.result():
             self._unfinished -= 1
-            self._fill()
+            self._backlog.ended(execution_id)
         else:
-            self._taken_through = None
-            self._backlog = True
-            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._fill)
+            self._backlog.put_off()
 
     async def _run(self, execution: Execution, begun: Callable[[], None]) -> bool:
         """Run an execution; return whether its log has its end. *begun* is called when the first

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flowmaestro import NodeContext, function
-from flowmaestro.engine import EngineStopping
+from flowmaestro.engine import EngineOptions, EngineStopping
 from flowmaestro.storage import StorageOptions, StorageUnavailable
 from tests.support.engine import of_type, python_node, types_of, workbench
 
@@ -68,9 +68,8 @@ async def test_what_ran_when_the_server_stopped_runs_again_with_the_next_attempt
 async def test_a_pending_execution_begins_at_the_next_start(tmp_path: Path) -> None:
     document = {"nodes": {"a": {"type": "transform", "config": {"value": 1}}}}
     database = tmp_path / "test.db"
-    async with workbench(database) as bench:
+    async with workbench(database, options=EngineOptions(max_active_executions=0)) as bench:
         workflow_id = await bench.push(document)
-        bench.engine._has_room = lambda: False  # type: ignore[method-assign]
         execution, _ = await bench.engine.accept("default", workflow_id, {})
     async with workbench(database) as bench:
         await bench.wait_until_ended(execution.id)

@@ -115,11 +115,11 @@ async def test_an_end_that_comes_without_a_run_is_not_before_the_beginning(
     tmp_path: Path,
 ) -> None:
     clock = MovedClock()
-    async with workbench(tmp_path / "test.db", clock=clock) as bench:
+    options = EngineOptions(max_active_executions=0)
+    async with workbench(tmp_path / "test.db", options=options, clock=clock) as bench:
         workflow_id = await bench.push(
             {"nodes": {"a": {"type": "transform", "config": {"value": 1}}}}
         )
-        bench.engine._has_room = lambda: False  # type: ignore[method-assign]
         execution, _ = await bench.engine.accept("default", workflow_id, {})
         clock.set_by(days=-1)
         cancelled = await bench.engine.cancel(execution.id, "no room")
