@@ -13,8 +13,16 @@ import httpx2
 import pytest
 
 from flowmaestro.main import http_protocol
+from flowmaestro.main import server as server_module
 from tests.support.api import create, execute, greeting, waiting
-from tests.support.raw_http import RawConnection, RawResponse, head_of, open_connection, request
+from tests.support.raw_http import (
+    RawConnection,
+    RawResponse,
+    head_of,
+    open_connection,
+    request,
+    responses,
+)
 from tests.support.server import LiveServer, ServerProcess, live_server
 
 
@@ -227,6 +235,79 @@ async def test_a_stream_s_connection_can_wait_for_its_next_request_at_the_limit(
                 response = RawResponse(connection)
                 await response.read_head()
                 assert (await response.events_until())[-1].event == "execution:completed"
+
+
+IDLE_AFTER = {
+    "an answer": (head_of("/healthz"), b""),
+    "an empty line": (head_of("/healthz"), b"\r\n"),
+    "the rest of a refused body": (
+        head_of("/v1/workflows", method="POST", headers={"Content-Length": "2"}) + b"{",
+        b"}",
+    ),
+}
+
+
+@pytest.mark.parametrize("after", IDLE_AFTER)
+async def test_a_connection_that_has_gone_quiet_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    monkeypatch.setattr(server_module, "KEEP_ALIVE_SECONDS", 0.5)
+    asked, more = IDLE_AFTER[after]
+    async with live_server(tmp_path) as server, connected(server) as connection:
+        await _ask(connection, asked)
+        connection.write(more)
+        assert await connection.read(1) == b""
+        assert connection.reader.at_eof()
+
+
+@pytest.mark.parametrize("after", IDLE_AFTER)
+async def test_a_connection_that_has_gone_quiet_makes_room(tmp_path: Path, after: str) -> None:
+    asked, more = IDLE_AFTER[after]
+    async with (
+        live_server(tmp_path, max_connections=1) as server,
+        connected(server) as connection,
+    ):
+        await _ask(connection, asked)
+        connection.write(more)
+        async with asyncio.timeout(10):
+            while not (await _asked(server)).startswith(b"HTTP/1.1 200 "):
+                await asyncio.sleep(0.01)
+        assert await connection.read(1) == b""
+
+
+async def _ask(connection: RawConnection, request: bytes) -> None:
+    connection.write(request)
+    response = RawResponse(connection)
+    await response.read_head()
+    await response.read_all()
+
+
+async def test_a_head_that_the_server_does_not_read_has_the_time_it_takes(
+    hasty: LiveServer,
+) -> None:
+    async with hasty.client() as client:
+        execution_id = await execute(client, await create(client, waiting()))
+        events = f"/v1/executions/{execution_id}/events"
+        as_json = {"Accept": "application/json"}
+        cursor = 0
+        while cursor < 2:  # its node runs: nothing more will come
+            query = {"wait": 10, "last_event_id": cursor}
+            found = await client.get(events, params=query, headers=as_json)
+            cursor = found.json()["next_cursor"]
+    poll = head_of(
+        f"{events}?wait=1&last_event_id={cursor}",
+        headers={"X-API-Key": hasty.key, **as_json},
+    )
+    ahead = head_of("/healthz")
+    async with connected(hasty) as connection:
+        connection.write(poll)
+        await asyncio.sleep(0.2)  # it waits, and reads no more than the next request
+        connection.write(ahead + ahead[:10])
+        await asyncio.sleep(0.1)
+        connection.write(ahead[10:])
+        async for response in responses(connection, 3):
+            assert response.status == 200
+            await response.read_all()
 
 
 async def test_by_default_connections_leave_files_for_the_rest(tmp_path: Path) -> None:

@@ -94,6 +94,12 @@ class HttpProtocol(StreamingHttpProtocol):
         if self._body_pending and self._body_timer is None and not self.transport.is_closing():
             self._body_began = self.loop.time()
             self._start_body_timer(self.limits.request_timeout_seconds)
+        # What came was no request: empty lines, or the rest of a body whose request had its answer.
+        if self._rests and self._head_timer is None and self.timeout_keep_alive_task is None:
+            self.waiting[self] = None
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -163,6 +169,13 @@ class HttpProtocol(StreamingHttpProtocol):
         self.transport.write(last_response(error, self.server_state.default_headers))
         self.transport.close()
 
+    @property
+    def _rests(self) -> bool:
+        """Whether the connection is open, and no request is arriving or being answered."""
+        answered = self.cycle is None or self.cycle.response_complete
+        arrived = not self._head_began and not self._body_pending
+        return answered and arrived and not self.transport.is_closing()
+
     def _make_room(self) -> bool:
         for oldest in self.waiting:
             del self.waiting[oldest]
@@ -188,7 +201,9 @@ class HttpProtocol(StreamingHttpProtocol):
         self._head_timer = None
         if self.transport.is_closing():
             return
-        if self._head_began and (self.cycle is None or self.cycle.response_complete):
+        if self.flow.read_paused:  # we are the slow ones: it may have been there for long
+            self._start_head_timer()
+        elif self._head_began and (self.cycle is None or self.cycle.response_complete):
             self._answer(too_slow("head"))
         else:  # nothing was asked
             self.transport.close()
