@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from flowmaestro.events import ExecutionCancelled, ExecutionFailed, TerminalEvent
+from flowmaestro.events import (
+    EventDecodeError,
+    ExecutionCancelled,
+    ExecutionFailed,
+    TerminalEvent,
+    decode_event,
+)
 from flowmaestro.storage import EventLog, Execution, LogEnded, LogEntry
 from flowmaestro.workflow import milliseconds_between
 
@@ -35,7 +42,7 @@ class Endings:
 
         :raises StorageUnavailable: if that could not be recorded.
         """
-        now = self._time_to_end(execution)
+        now = await self._time_to_end(execution)
         await self._end(
             execution,
             ExecutionFailed(
@@ -54,7 +61,7 @@ class Endings:
 
         :raises StorageUnavailable: if that could not be recorded.
         """
-        now = self._time_to_end(execution)
+        now = await self._time_to_end(execution)
         return await self._end(
             execution,
             ExecutionCancelled(
@@ -66,9 +73,14 @@ class Endings:
             ),
         )
 
-    def _time_to_end(self, execution: Execution) -> datetime:
-        """Return the time: not before the execution began, whatever the wall clock says."""
-        return max(whole_milliseconds(self._now()), execution.started_at or execution.created_at)
+    async def _time_to_end(self, execution: Execution) -> datetime:
+        """Return the time: not before the newest event, whatever the wall clock says."""
+        last = (await self._log.head(execution.id)).last_number
+        records = await self._log.read(execution.id, after=last - 1, limit=1) if last else []
+        told = execution.started_at or execution.created_at
+        with contextlib.suppress(EventDecodeError):  # that may be why it cannot go on
+            told = max([told, *(decode_event(record.data).timestamp for record in records)])
+        return max(whole_milliseconds(self._now()), told)
 
     async def _end(self, execution: Execution, event: TerminalEvent) -> bool:
         try:

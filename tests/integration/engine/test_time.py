@@ -127,6 +127,30 @@ async def test_an_end_that_comes_without_a_run_is_not_before_the_beginning(
     assert cancelled.duration_ms == 0
 
 
+async def test_an_end_that_comes_without_a_run_is_not_before_what_has_happened(
+    tmp_path: Path, module: MakeModule
+) -> None:
+    clock = MovedClock()
+
+    @function
+    async def hang() -> None:
+        clock.let_pass(hours=1)
+        await asyncio.Event().wait()
+
+    document = {
+        "nodes": {"a": python_node("hang"), "b": {"type": "wait", "config": {"duration_ms": 1}}}
+    }
+    database = tmp_path / "test.db"
+    async with workbench(database, module(hang), clock=clock) as bench:
+        execution = await bench.begin(document)
+        await bench.wait_for(execution.id, "node:completed")
+    clock.set_by(hours=-1)
+    options = EngineOptions(max_active_executions=0)
+    async with workbench(database, module(hang), options=options, clock=clock) as bench:
+        await bench.engine.cancel(execution.id, "no room")
+        assert_time_goes_on(await bench.events(execution.id))
+
+
 async def test_a_retry_that_fell_due_while_no_server_ran_is_made_at_once(
     tmp_path: Path, module: MakeModule
 ) -> None:
