@@ -291,6 +291,16 @@ async def test_an_execution_that_is_cancelled_before_it_began_has_a_trace(
     assert Counter(span["node.outcome"] for span in spans) == {None: 1, "cancelled": 1}
 
 
+async def test_a_key_in_a_name_is_not_told(server: LiveServer, collecting: Collector) -> None:
+    nodes = {"a": {"type": "transform", "name": f"With {server.key}", "config": {"value": 1}}}
+    async with server.client() as client:
+        workflow_id = await create(client, definition(nodes, name=f"Of {server.key}"))
+        execution_id = await execute(client, workflow_id)
+        spans = await collecting.trace(execution_id)
+    assert {span.name for span in spans} == {"execute Of fm_test_***", "With fm_test_***"}
+    assert server.key.encode() not in collecting.bodies
+
+
 # Onward.
 
 

@@ -72,18 +72,17 @@ class OpenTelemetry:
         context = traced.context
         self._ids.trace_id = int(context.trace_id, 16)
         self._ids.span_id = int(span.span_id, 16)
-        attributes = span.attributes
+        attributes = {
+            name: self._redact(value) if isinstance(value, str) else value
+            for name, value in span.attributes.items()
+        }
         if span.parent_span_id is None:
-            attributes = {
-                name: self._redact(value) if isinstance(value, str) else value
-                for name, value in attributes.items()
-            }
             kind, around = SpanKind.CONSUMER, _below(traced.parent)
         else:
             kind = SpanKind.INTERNAL
             around = _context(context.trace_id, span.parent_span_id, _SAMPLED, is_remote=False)
         made = self._tracer.start_span(
-            span.name,
+            self._redact(span.name),
             context=around,
             kind=kind,
             attributes=attributes,
