@@ -260,20 +260,24 @@ def test_nobody_listening_says_what_to_do(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "advice"),
     [
-        ("frobnicate",),
-        ("watch",),
-        ("watch", "a", "b"),
-        ("execute", "wf", "--input", "novalue"),
-        ("executions", "list", "--status", "odd"),
+        (("frobnicate",), "(flowmaestro --help)"),
+        (("keys", "frobnicate"), "(flowmaestro keys --help)"),
+        (("watch",), "(flowmaestro watch --help)"),
+        (("watch", "a", "b"), "(flowmaestro watch --help)"),
+        (("execute", "wf", "--input", "novalue"), "is not NAME=VALUE"),
+        (("executions", "list", "--status", "odd"), "(flowmaestro executions list --help)"),
     ],
 )
-def test_a_wrong_command_line_is_one_line_and_2(run: Run, arguments: tuple[str, ...]) -> None:
+def test_a_wrong_command_line_is_one_line_that_says_where_help_is_and_2(
+    run: Run, arguments: tuple[str, ...], advice: str
+) -> None:
     result = run(*arguments)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith("error: ")
+    assert result.stderr.endswith(f" {advice}\n")
 
 
 def test_without_a_key_it_says_how_to_make_one(run: Run) -> None:
@@ -298,6 +302,15 @@ def test_help_and_version_need_nothing_heavy(command_environment: dict[str, str]
     )
     assert result.stderr == "[0, 0] []\n"
     assert "executions" in result.stdout
+
+
+@pytest.mark.parametrize("group", [(), ("keys",), ("executions",), ("workflows",)])
+def test_the_help_cuts_no_command_s_summary_short(run: Run, group: tuple[str, ...]) -> None:
+    result = run(*group, "--help", COLUMNS="80")
+    assert result.returncode == 0
+    summaries = result.stdout.partition("Commands:\n")[2].splitlines()
+    assert summaries
+    assert [line for line in summaries if line.endswith("...")] == []
 
 
 def test_a_reader_that_goes_away_is_no_error(command_environment: dict[str, str]) -> None:
