@@ -9,9 +9,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from http import HTTPStatus
+from typing import Any, cast
+
+from starlette.types import Scope
 
 from flowmaestro.api.errors import ApiError, unavailable
+from flowmaestro.api.middleware.request import access_logger
+from flowmaestro.api.responses import RECORD_KEY, REQUEST_ID_KEY
 from flowmaestro.api.stream.protocol import StreamingHttpProtocol
 from flowmaestro.main.http_limits import (
     LINGER_SECONDS,
@@ -22,9 +28,14 @@ from flowmaestro.main.http_limits import (
     ConnectionLimits,
     bad_request,
     last_response,
+    new_request_id,
     too_large,
     too_slow,
 )
+
+# uvicorn's own warning of what is no request says neither whose it was nor what was answered.
+_errors_only = logging.getLogger("uvicorn.error.http")
+_errors_only.setLevel(logging.ERROR)
 
 
 class HeadTooLarge(Exception):
@@ -57,6 +68,10 @@ class HttpProtocol(StreamingHttpProtocol):
     _body_bytes = 0
     _body_began = 0.0
     _body_timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.logger = _errors_only
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -160,7 +175,20 @@ class HttpProtocol(StreamingHttpProtocol):
         uvicorn's advice to install one would be wrong."""
 
     def _answer(self, error: ApiError) -> None:
-        self.transport.write(last_response(error, self.server_state.default_headers))
+        """Tell *error* of what has come to be no request, which nobody else logs."""
+        request_id = new_request_id()
+        fields = {
+            "request_id": request_id,
+            "status": error.status,
+            "client": self.client[0] if self.client else None,
+            "error_code": error.code,
+            "reason": error.message,
+        }
+        access_logger.info("no request", extra=fields)
+        self._close_with(error, request_id)
+
+    def _close_with(self, error: ApiError, request_id: str) -> None:
+        self.transport.write(last_response(error, request_id, self.server_state.default_headers))
         self.transport.close()
 
     def _make_room(self) -> bool:
@@ -223,8 +251,11 @@ class HttpProtocol(StreamingHttpProtocol):
         cycle.message_event.set()
         if started:
             self.transport.close()
-        else:
-            self._answer(too_slow("body"))
+            return
+        error, scope = too_slow("body"), cast(Scope, cycle.scope)
+        if (record := scope.get(RECORD_KEY)) is not None:
+            record.answered_for(scope, error)
+        self._close_with(error, scope.get(REQUEST_ID_KEY) or new_request_id())
 
 
 def http_protocol(limits: ConnectionLimits) -> type[HttpProtocol]:
