@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -250,6 +251,37 @@ def test_errors_are_one_line(
     assert result.stderr.startswith("error: ")
     assert message in result.stderr
     assert KEY not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (failure(429, "rate_limit_exceeded", "Enough.", retry_after="500"), "again in 500 seconds"),
+        (failure(503, "service_unavailable", "Enough.", retry_after="500"), "again in 500 seconds"),
+        (
+            failure(429, "rate_limit_exceeded", "So try again in 500 s.", retry_after="500"),
+            "500 s.",
+        ),
+    ],
+)
+def test_a_server_that_would_have_us_wait_too_long_says_once_for_how_long(
+    run: Run, answer: Answer, told: str
+) -> None:
+    with scripted_server(answer) as server:
+        result = run("executions", "list", url=server.url)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert told in result.stderr
+    assert result.stderr.count("again in") == 1
+    assert "req_1" in result.stderr
+
+
+def test_a_long_wait_is_told(run: Run) -> None:
+    busy = failure(503, "service_unavailable", "Too much is asked for.", retry_after="3")
+    with scripted_server(in_order(busy, success([EXECUTION], pagination=ONE_PAGE))) as server:
+        result = run("executions", "list", url=server.url)
+    assert result.returncode == 0
+    assert re.match(r"trying again in 3\.\d s: Too much is asked for\.", result.stderr)
 
 
 def test_nobody_listening_says_what_to_do(run: Run) -> None:
