@@ -288,6 +288,7 @@ def test_nobody_listening_says_what_to_do(run: Run) -> None:
     result = run("executions", "list", url=unused_url())
     assert result.returncode == 1
     assert "flowmaestro serve" in result.stderr
+    assert "Errno" not in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 
