@@ -60,7 +60,7 @@ async def test_what_could_be_understood_in_two_ways_is_refused(
 
     [response] = read_responses(received, ended=True, may_be_head=False)
     check(response, AMBIGUOUS[name])
-    assert response.status == 400
+    assert response.status in (400, 414, 431)
 
 
 async def test_nothing_but_http_comes_back(

@@ -46,6 +46,8 @@ class HttpProtocol(StreamingHttpProtocol):
     """The connections on which no request is being answered, the longest first."""
 
     _resumed = False
+    _refused = False
+    """Whether it was told that what it sent is no request; what it still sends is passed over."""
     _heard = False
     _unheard_bytes = 0
     _too_large: HTTPStatus | None = None
@@ -83,6 +85,8 @@ class HttpProtocol(StreamingHttpProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         self._heard = False
         super().data_received(data)
         # The parser keeps a header to itself until its line has ended, however long that is.
@@ -151,9 +155,19 @@ class HttpProtocol(StreamingHttpProtocol):
 
     def refuse(self, message: str) -> None:
         """Answer what is no request, or too large a one, and close the connection."""
-        self._answer(
-            bad_request(message) if self._too_large is None else too_large(self._too_large)
-        )
+        error = bad_request(message) if self._too_large is None else too_large(self._too_large)
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering or not self.transport.can_write_eof():
+            self._answer(error)  # nothing may be written after it
+            return
+        # Closed at once, what is still arriving would be answered with a reset, which may reach
+        # the peer before it has read why (RFC 9112 §9.6).
+        self._refused = True
+        self.transport.write(last_response(error, self.server_state.default_headers))
+        self.transport.write_eof()
+        self._stop_head_timer()
+        self._stop_body_timer()
+        self._head_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: who offers another protocol is answered in this one (RFC 9110 §7.8), and
