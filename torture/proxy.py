@@ -31,6 +31,8 @@ _WEIGHTS: dict[TroubleKind, int] = {
 }
 _READ_BYTES = 16_384
 _BUFFER_BYTES = 4096
+_SEGMENT_BYTES = 536
+"""The size of send buffers goes by it; over loopback it would be 64 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ class Proxy:
         if trouble.kind == "refuse":
             return False
         writer.transport.set_write_buffer_limits(high=_BUFFER_BYTES)
+        to_client: socket.socket = writer.get_extra_info("socket")
+        to_client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
         from_server, to_server = await _connect(self._upstream)
         asking = asyncio.create_task(_ask(reader, to_server))
         answering = asyncio.create_task(_answer(trouble, from_server, writer))
@@ -139,6 +143,7 @@ async def _connect(server: Address) -> tuple[asyncio.StreamReader, asyncio.Strea
     connection.setblocking(False)
     # Small, or a reader that is slow behind this proxy would not be slow for the server.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SEGMENT_BYTES)
     try:
         await asyncio.get_running_loop().sock_connect(connection, (server.host, server.port))
         return await asyncio.open_connection(sock=connection, limit=_BUFFER_BYTES)

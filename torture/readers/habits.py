@@ -32,5 +32,5 @@ HABITS = (
     Habits("patient"),
     Habits("late", comes_after_seconds=2.0),
     Habits("restless", leaves_after_frames=4),
-    Habits("slow", bytes_at_a_time=1024, pause_seconds=0.005, receive_buffer_bytes=2048),
+    Habits("slow", bytes_at_a_time=1024, pause_seconds=0.02, receive_buffer_bytes=2048),
 )

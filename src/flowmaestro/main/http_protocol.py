@@ -57,6 +57,8 @@ class HttpProtocol(StreamingHttpProtocol):
     """The connections on which no request is being answered, the longest first."""
 
     _resumed = False
+    _refused = False
+    """Whether it was told that what it sent is no request; what it still sends is passed over."""
     _heard = False
     _unheard_bytes = 0
     _too_large: HTTPStatus | None = None
@@ -98,6 +100,8 @@ class HttpProtocol(StreamingHttpProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         self._heard = False
         super().data_received(data)
         # The parser keeps a header to itself until its line has ended, however long that is.
@@ -166,16 +170,30 @@ class HttpProtocol(StreamingHttpProtocol):
 
     def refuse(self, message: str) -> None:
         """Answer what is no request, or too large a one, and close the connection."""
-        self._answer(
-            bad_request(message) if self._too_large is None else too_large(self._too_large)
-        )
+        error = bad_request(message) if self._too_large is None else too_large(self._too_large)
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering or not self.transport.can_write_eof():
+            self._answer(error)  # nothing may be written after it
+            return
+        # Closed at once, what is still arriving would be answered with a reset, which may reach
+        # the peer before it has read why (RFC 9112 §9.6).
+        self._refused = True
+        self._tell(error)
+        self.transport.write_eof()
+        self._stop_head_timer()
+        self._stop_body_timer()
+        self._head_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: who offers another protocol is answered in this one (RFC 9110 §7.8), and
         uvicorn's advice to install one would be wrong."""
 
     def _answer(self, error: ApiError) -> None:
-        """Tell *error* of what has come to be no request, which nobody else logs."""
+        self._tell(error)
+        self.transport.close()
+
+    def _tell(self, error: ApiError) -> None:
+        """Write and log *error* of what has come to be no request, which nobody else logs."""
         request_id = new_request_id()
         fields = {
             "request_id": request_id,
@@ -185,11 +203,10 @@ class HttpProtocol(StreamingHttpProtocol):
             "reason": error.message,
         }
         access_logger.info("no request", extra=fields)
-        self._close_with(error, request_id)
+        self._write_last(error, request_id)
 
-    def _close_with(self, error: ApiError, request_id: str) -> None:
+    def _write_last(self, error: ApiError, request_id: str) -> None:
         self.transport.write(last_response(error, request_id, self.server_state.default_headers))
-        self.transport.close()
 
     def _make_room(self) -> bool:
         for oldest in self.waiting:
@@ -255,7 +272,8 @@ class HttpProtocol(StreamingHttpProtocol):
         error, scope = too_slow("body"), cast(Scope, cycle.scope)
         if (record := scope.get(RECORD_KEY)) is not None:
             record.answered_for(scope, error)
-        self._close_with(error, scope.get(REQUEST_ID_KEY) or new_request_id())
+        self._write_last(error, scope.get(REQUEST_ID_KEY) or new_request_id())
+        self.transport.close()
 
 
 def http_protocol(limits: ConnectionLimits) -> type[HttpProtocol]:

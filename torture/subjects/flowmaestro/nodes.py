@@ -12,17 +12,18 @@ from flowmaestro import NodeContext, SyncNodeContext, function
 
 EFFECTS = Path("effects.txt")
 """A line for each attempt: execution, node, attempt. In the folder in which the server runs."""
+OBJECTS = Path("objects.txt")
+TASKS = Path("tasks.txt")
+"""The event loop's tasks at the last census, for whoever looks for what is left over."""
 
 _OF_ONE = (
-    "flowmaestro.api.middleware.",
-    "flowmaestro.api.stream.",
     "flowmaestro.engine.",
-    "flowmaestro.main.http_protocol",
     "flowmaestro.streaming.",
     "flowmaestro.workflow.scheduler.scope",
     "flowmaestro.workflow.scheduler.state",
 )
-"""Where the classes are of which there is one for a connection, a stream or an execution."""
+"""Where the classes are of which there is one for each stream or execution. Those of requests are
+not among them: a thread of the storage keeps the last one it worked for, until the next."""
 
 
 def _leave(execution: str, node: str, attempt: int) -> None:
@@ -73,11 +74,14 @@ def census() -> dict[str, int]:
         except OSError:  # the listing's own
             continue
     gc.collect()
-    objects = sum(type(one).__module__.startswith(_OF_ONE) for one in gc.get_objects())
-    return {"descriptors": descriptors, "objects": objects}
+    ours = [type(one) for one in gc.get_objects() if type(one).__module__.startswith(_OF_ONE)]
+    OBJECTS.write_text("\n".join(sorted(f"{kind.__module__}.{kind.__name__}" for kind in ours)))
+    return {"descriptors": descriptors, "objects": len(ours)}
 
 
 @function
-async def tasks() -> int:
-    """Count the event loop's tasks."""
-    return len(asyncio.all_tasks())
+async def tasks() -> dict[str, int]:
+    """Count the event loop's tasks, and write down which they are."""
+    found = asyncio.all_tasks()
+    await asyncio.to_thread(TASKS.write_text, "\n".join(map(repr, found)))
+    return {"tasks": len(found)}

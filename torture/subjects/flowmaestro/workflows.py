@@ -16,6 +16,18 @@ def workflow(random: Random) -> dict[str, Any]:
     return {"name": "random", **_graph(random, depth=0), "settings": settings}
 
 
+def long_workflow(random: Random) -> dict[str, Any]:
+    """Return a definition whose events are more than sockets and proxies hold, over some time: a
+    slow reader falls behind while it runs."""
+    body = {"nodes": {"n0": _python("effect", milliseconds=60, size=random.choice([800, 2000]))}}
+    config = {
+        "items": f"{{{{ range({random.randint(30, 60)}) }}}}",
+        "body": body,
+        "max_concurrency": random.choice([1, 3]),
+    }
+    return {"name": "long", "nodes": {"n0": {"type": "loop", "config": config}}, "edges": []}
+
+
 def _graph(random: Random, depth: int) -> dict[str, Any]:
     count = random.randint(1, 12 if depth == 0 else 3)
     nodes = {f"n{index}": _node(random, depth) for index in range(count)}
