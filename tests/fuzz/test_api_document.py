@@ -80,7 +80,8 @@ def test_the_api_does_what_its_document_says(
     assert not found["errors"]
     assert found["operations"]["tested"] == found["operations"]["total"]
     generated = found["test_cases"]["generated"]
-    assert generated > 100
+    # In a short time each operation gets few.
+    assert generated > (100 if seconds is None else found["operations"]["total"])
     effort.record("api", cases=generated)
 
 

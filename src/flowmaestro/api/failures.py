@@ -141,6 +141,8 @@ def _sentence(found: Mapping[str, Any]) -> str:
         return "There is no such field."
     if found["type"] == "missing":
         return "This field is required."
+    if found["type"] == "dict_type":  # as JSON calls it
+        return "Input should be an object."
     message = str(found["msg"])
     return message if message.endswith(".") else message + "."
 

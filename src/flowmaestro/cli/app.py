@@ -89,7 +89,9 @@ def run(arguments: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(message(), err=True)
             return 2
-        _complain(f"{message()} (flowmaestro --help)")
+        context = getattr(error, "ctx", None)
+        command = "flowmaestro" if context is None else context.command_path
+        _complain(f"{message()} ({command} --help)")
         return 2
     return code if isinstance(code, int) else 0
 

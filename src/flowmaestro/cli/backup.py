@@ -32,10 +32,11 @@ def backup(
         bool, typer.Option("--force", help="Take the place of a file that is there.")
     ] = False,
 ) -> None:
-    """Copy the database to a file, as it is at one moment, while a server runs or not.
+    """Copy the database to a file, under a running server or not.
 
-    The file appears under its name when it is whole, checked and on the disk. It holds every
-    execution and the hashes of keys: only its owner may read it.
+    It is what was committed at one moment. The file appears under its name when it is whole,
+    checked and on the disk. It holds every execution and the hashes of keys: only its owner may
+    read it.
     """
     with server_extras("backup"):
         from flowmaestro.storage import database_path
@@ -77,7 +78,9 @@ def _explained(database: str | None) -> Iterator[str]:
 
     try:
         yield load_settings(database=database).database
-    except (InvalidSettings, StorageError) as error:
+    except InvalidSettings as error:
+        raise CommandFailed(*error.problems) from error
+    except StorageError as error:
         raise CommandFailed(str(error)) from error
 
 

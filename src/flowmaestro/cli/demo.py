@@ -49,7 +49,7 @@ def demo(
         bool, typer.Option("--keep", help="Leave the server running until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Run a document digest on a server of its own, and watch it through its stream.
+    """Run a document digest on a server of its own, and watch it.
 
     It starts the server on a free port with a database in a temporary folder, makes a key, pushes
     the workflow, executes it, and follows the stream.

@@ -53,7 +53,7 @@ def doctor(
     ] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Check a deployment: the database and the machine it is on, or a server at its address.
+    """Check a deployment: database and machine, or a server.
 
     Prints a line for each check: ok, a warning, or a problem, with what to do about it. Exit code
     1 if there is a problem. A server that runs is not disturbed. With --url and a key in

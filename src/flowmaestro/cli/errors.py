@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from flowmaestro.cli.text import printable
 
 if TYPE_CHECKING:
-    from flowmaestro.client import FlowMaestroClient, FlowMaestroError
+    from flowmaestro.client import APIError, FlowMaestroClient, FlowMaestroError
+
+
+NOTED_WAIT_SECONDS = 3.0
+"""A client that waits for as long before it tries again says so."""
 
 
 class CommandFailed(Exception):
@@ -31,11 +38,25 @@ def connected() -> Iterator[FlowMaestroClient]:
     """Open the client that the environment describes; its errors become :class:`CommandFailed`."""
     from flowmaestro.client import FlowMaestroClient, FlowMaestroError
 
+    handler = _Waits()
+    retries = logging.getLogger("flowmaestro.client.retries")
+    retries.addHandler(handler)
+    retries.setLevel(logging.INFO)
     try:
         with FlowMaestroClient() as client:
             yield client
     except FlowMaestroError as error:
         raise CommandFailed(*explain(error)) from error
+    finally:
+        retries.removeHandler(handler)
+
+
+class _Waits(logging.Handler):
+    """Says of a wait that is long enough to be wondered about what is waited for."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.__dict__["delay_seconds"] >= NOTED_WAIT_SECONDS:
+            typer.echo(one_line(record.getMessage()), err=True)
 
 
 def explain(error: FlowMaestroError) -> list[str]:
@@ -59,8 +80,8 @@ def explain(error: FlowMaestroError) -> list[str]:
             return [f"{error.message} Use a key that has it ({error.code})"]
         case client.ValidationError() if problems := _problems(error.details):
             return problems
-        case client.RateLimitExceeded(retry_after_seconds=float(seconds)):
-            return [f"{error.message} Try again in {seconds:g} seconds ({error.code})"]
+        case client.RateLimitExceeded() | client.ServiceUnavailable():
+            return [f"{error.message}{_when(error)} ({error.code}, {error.request_id})"]
         case client.APIError() if error.request_id and error.status >= 500:
             return [
                 f"{error.message} ({error.code}; the server's log says more: {error.request_id})"
@@ -69,6 +90,13 @@ def explain(error: FlowMaestroError) -> list[str]:
             return [f"{error.message} ({error.code})"]
         case _:
             return [str(error)]
+
+
+def _when(error: APIError) -> str:
+    """Return when to try again, if that is known and the error does not say so itself."""
+    if error.retry_after_seconds is None or "try again" in error.message:
+        return ""
+    return f" Try again in {error.retry_after_seconds:g} seconds"
 
 
 def _problems(details: Any) -> list[str]:

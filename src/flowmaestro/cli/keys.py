@@ -125,7 +125,7 @@ def list_keys(
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """List keys: their first characters, names, scopes and expiry, never the keys."""
+    """List keys: first characters, names, scopes, expiry."""
     found = _with_keys(database, lambda stored: stored.list(workspace))
     if as_json:
         import json
@@ -182,7 +182,9 @@ def _with_keys(
 
     try:
         return asyncio.run(run(load_settings(database=database).database))
-    except (InvalidSettings, StorageError) as error:
+    except InvalidSettings as error:
+        raise CommandFailed(*error.problems) from error
+    except StorageError as error:
         raise CommandFailed(str(error)) from error
 
 

@@ -37,7 +37,7 @@ def run(
     ] = None,
     as_json: AsEvents = False,
 ) -> None:
-    """Run a definition here, with no server and no key, and show it live.
+    """Run a definition here, without a server, and show it live.
 
     Exits with 0 if the execution completed, 1 if it failed, 130 if it was cancelled (Ctrl-C).
     """
@@ -52,7 +52,7 @@ def run(
         called = dict(_with_id(path) for path in workflows or ())
         code = _run(settings, read_definition(file), values, called, as_json=as_json)
     except InvalidSettings as error:
-        raise CommandFailed(str(error)) from error
+        raise CommandFailed(*error.problems) from error
     except InvalidDefinition as error:
         raise CommandFailed(*_problems(error.problems)) from error
     raise typer.Exit(code)

@@ -66,5 +66,5 @@ def serve(
             log_format=log_format,
         )
     except InvalidSettings as error:
-        raise CommandFailed(str(error)) from error
+        raise CommandFailed(*error.problems) from error
     raise typer.Exit(run_server(settings))

@@ -6,6 +6,7 @@ instead; it yields :class:`Wait` and is sent nothing; it returns the answer, or 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,8 @@ from flowmaestro.client.answers import Answer, read_error
 from flowmaestro.client.backoff import Random
 from flowmaestro.client.errors import APIError, ConnectionFailed, FlowMaestroError, TransportError
 from flowmaestro.client.options import ClientOptions
+
+_logger = logging.getLogger(__name__)
 
 _REPEATED_STATUSES: Final = frozenset({429, 502, 503, 504})
 _REFUSED_STATUSES: Final = frozenset({429})
@@ -60,6 +63,7 @@ def send_with_retries(
             seconds += error.retry_after_seconds
         if repeat == options.max_retries or not _may_repeat(error, repeatable):
             raise error
+        _logger.info("trying again in %.1f s: %s", seconds, error, extra={"delay_seconds": seconds})
         yield Wait(seconds)
     raise AssertionError("the last repeat returns or raises")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict
@@ -20,6 +21,7 @@ from flowmaestro.client.errors import (
 from flowmaestro.client.options import ClientOptions
 from flowmaestro.client.resume import Open, ResumeOptions
 
+_ERROR_NUMBER: Final = re.compile(r"^\[Errno -?\d+\] ")
 _BEFORE_SENDING: Final = (
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
@@ -119,9 +121,14 @@ def response_headers(response: httpx2.Response) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
 
 
+def failure_text(error: Exception) -> str:
+    """Return what *error* says, in words alone: without the number of the system's error."""
+    return _ERROR_NUMBER.sub("", str(error)) or type(error).__name__
+
+
 def translate(options: ClientOptions, error: Exception) -> TransportError:
     """Return the SDK's error for one of the library's, which becomes its cause."""
-    reason = str(error) or type(error).__name__
+    reason = failure_text(error)
     translated: TransportError
     if isinstance(error, _BEFORE_SENDING):
         translated = ConnectionFailed(f"No connection to {options.server}: {reason}", sent=False)

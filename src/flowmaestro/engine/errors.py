@@ -69,7 +69,10 @@ class EngineOverloaded(EngineError):
     """Executions come faster than this server can begin them, so that this one was refused."""
 
     def __init__(self, retry_after_seconds: int) -> None:
-        super().__init__("More executions are asked for than this server can begin just now.")
+        super().__init__(
+            "More executions are asked for than this server can begin just now; "
+            f"try again in {retry_after_seconds} s."
+        )
         self.retry_after_seconds = retry_after_seconds
 
 

@@ -63,11 +63,18 @@ def too_slow(part: Literal["head", "body"]) -> ApiError:
     )
 
 
-def last_response(error: ApiError, more_headers: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
+def new_request_id() -> str:
+    """Return the id of what never came to be a request."""
+    return IdGenerator().new_id("req")
+
+
+def last_response(
+    error: ApiError, request_id: str, more_headers: Iterable[tuple[bytes, bytes]] = ()
+) -> bytes:
     """Return the bytes that tell *error* on a connection that is then closed."""
-    scope: Scope = {"type": "http", REQUEST_ID_KEY: IdGenerator().new_id("req")}
+    scope: Scope = {"type": "http", REQUEST_ID_KEY: request_id}
     response = failure(scope, error)
-    response.headers["X-Request-Id"] = scope[REQUEST_ID_KEY]
+    response.headers["X-Request-Id"] = request_id
     response.headers["Connection"] = "close"
     add_security_headers(response.headers.raw)
     lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}".encode()]

@@ -9,9 +9,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from http import HTTPStatus
+from typing import Any, cast
+
+from starlette.types import Scope
 
 from flowmaestro.api.errors import ApiError, unavailable
+from flowmaestro.api.middleware.request import access_logger
+from flowmaestro.api.responses import RECORD_KEY, REQUEST_ID_KEY
 from flowmaestro.api.stream.protocol import StreamingHttpProtocol
 from flowmaestro.main.http_limits import (
     LINGER_SECONDS,
@@ -22,9 +28,14 @@ from flowmaestro.main.http_limits import (
     ConnectionLimits,
     bad_request,
     last_response,
+    new_request_id,
     too_large,
     too_slow,
 )
+
+# uvicorn's own warning of what is no request says neither whose it was nor what was answered.
+_errors_only = logging.getLogger("uvicorn.error.http")
+_errors_only.setLevel(logging.ERROR)
 
 
 class HeadTooLarge(Exception):
@@ -46,6 +57,8 @@ class HttpProtocol(StreamingHttpProtocol):
     """The connections on which no request is being answered, the longest first."""
 
     _resumed = False
+    _refused = False
+    """Whether it was told that what it sent is no request; what it still sends is passed over."""
     _heard = False
     _unheard_bytes = 0
     _too_large: HTTPStatus | None = None
@@ -57,6 +70,10 @@ class HttpProtocol(StreamingHttpProtocol):
     _body_bytes = 0
     _body_began = 0.0
     _body_timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.logger = _errors_only
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -83,6 +100,8 @@ class HttpProtocol(StreamingHttpProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         self._heard = False
         super().data_received(data)
         # The parser keeps a header to itself until its line has ended, however long that is.
@@ -157,16 +176,26 @@ class HttpProtocol(StreamingHttpProtocol):
 
     def refuse(self, message: str) -> None:
         """Answer what is no request, or too large a one, and close the connection."""
-        self._answer(
-            bad_request(message) if self._too_large is None else too_large(self._too_large)
-        )
+        error = bad_request(message) if self._too_large is None else too_large(self._too_large)
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering or not self.transport.can_write_eof():
+            self._answer(error)  # nothing may be written after it
+            return
+        # Closed at once, what is still arriving would be answered with a reset, which may reach
+        # the peer before it has read why (RFC 9112 §9.6).
+        self._refused = True
+        self._tell(error)
+        self.transport.write_eof()
+        self._stop_head_timer()
+        self._stop_body_timer()
+        self._head_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: who offers another protocol is answered in this one (RFC 9110 §7.8), and
         uvicorn's advice to install one would be wrong."""
 
     def _answer(self, error: ApiError) -> None:
-        self.transport.write(last_response(error, self.server_state.default_headers))
+        self._tell(error)
         self.transport.close()
 
     @property
@@ -175,6 +204,22 @@ class HttpProtocol(StreamingHttpProtocol):
         answered = self.cycle is None or self.cycle.response_complete
         arrived = not self._head_began and not self._body_pending
         return answered and arrived and not self.transport.is_closing()
+
+    def _tell(self, error: ApiError) -> None:
+        """Write and log *error* of what has come to be no request, which nobody else logs."""
+        request_id = new_request_id()
+        fields = {
+            "request_id": request_id,
+            "status": error.status,
+            "client": self.client[0] if self.client else None,
+            "error_code": error.code,
+            "reason": error.message,
+        }
+        access_logger.info("no request", extra=fields)
+        self._write_last(error, request_id)
+
+    def _write_last(self, error: ApiError, request_id: str) -> None:
+        self.transport.write(last_response(error, request_id, self.server_state.default_headers))
 
     def _make_room(self) -> bool:
         for oldest in self.waiting:
@@ -238,8 +283,12 @@ class HttpProtocol(StreamingHttpProtocol):
         cycle.message_event.set()
         if started:
             self.transport.close()
-        else:
-            self._answer(too_slow("body"))
+            return
+        error, scope = too_slow("body"), cast(Scope, cycle.scope)
+        if (record := scope.get(RECORD_KEY)) is not None:
+            record.answered_for(scope, error)
+        self._write_last(error, scope.get(REQUEST_ID_KEY) or new_request_id())
+        self.transport.close()
 
 
 def http_protocol(limits: ConnectionLimits) -> type[HttpProtocol]:

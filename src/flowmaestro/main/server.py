@@ -36,7 +36,7 @@ from flowmaestro.main.descriptors import (
 )
 from flowmaestro.main.http_protocol import http_protocol
 from flowmaestro.main.logs import configure_logging
-from flowmaestro.main.settings import InvalidSettings, Settings
+from flowmaestro.main.settings import InvalidSettings, Settings, unknown_variables
 from flowmaestro.storage import StorageError
 
 SHUTDOWN_LIMIT_SECONDS = 9.5
@@ -64,6 +64,8 @@ def serve(settings: Settings) -> int:
         log_format=settings.log_format,
         secrets=settings.secret_values(),
     )
+    if unknown := unknown_variables():
+        logger.warning("no settings, and passed over: %s", ", ".join(unknown))
     try:
         listener = listen(settings.host, settings.port, settings.stalled_reader_seconds)
     except OSError as error:
@@ -89,16 +91,21 @@ def serve(settings: Settings) -> int:
 async def _serve(settings: Settings, listener: socket.socket) -> int:
     descriptors = raise_descriptor_limit()
     room = room_for_streams(descriptors)
-    wanted = settings.max_streams
+    room_for_all = room_for_connections(descriptors)
     limits = {
-        "max_streams": wanted or room,
-        "max_connections": settings.max_connections or room_for_connections(descriptors),
+        "max_streams": settings.max_streams or room,
+        "max_connections": settings.max_connections or room_for_all,
     }
     async with running(settings.model_copy(update=limits)) as parts:
         if room is not None:
             logger.info("the limit of open files has room for %d streams", room)
-            if wanted is not None and wanted > room:
-                logger.warning("FLOWMAESTRO_MAX_STREAMS is %d: raise the limit", wanted)
+        for name, there_is in (("max_streams", room), ("max_connections", room_for_all)):
+            wanted = getattr(settings, name)
+            if wanted is not None and there_is is not None and wanted > there_is:
+                logger.warning(
+                    "FLOWMAESTRO_%s is %d, and the limit of open files has room for %d: raise it",
+                    *(name.upper(), wanted, there_is),
+                )
         server = Server(uvicorn_config(parts), parts, address=_address(settings.host, listener))
         # What the start made stays until the end: the collector need not look at it again.
         gc.freeze()

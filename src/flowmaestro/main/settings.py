@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -19,30 +19,31 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from flowmaestro.main.setting_errors import PREFIX, SECRET_PREFIX, InvalidSettings, descriptions
+from flowmaestro.main.setting_values import require_host_pattern, require_origin
 from flowmaestro.nodes.outbound.allowed import AllowedNetworks
 
-PREFIX = "FLOWMAESTRO_"
-SECRET_PREFIX = f"{PREFIX}SECRET_"
+__all__ = [
+    "DEFAULT_PROVIDER",
+    "MIN_SECRET_LENGTH",
+    "PREFIX",
+    "InvalidSettings",
+    "ProviderSettings",
+    "Settings",
+    "load_settings",
+    "unknown_variables",
+]
+
+CLIENT_VARIABLES = frozenset({f"{PREFIX}API_KEY", f"{PREFIX}BASE_URL"})
+"""What the SDK and the command line read, which is no setting of a server."""
 DEFAULT_PROVIDER = "openai"
 MIN_SECRET_LENGTH = 8
 """Secrets are redacted wherever they appear: a shorter one would stand in ordinary texts too."""
 
-_SECRET_FIELDS = frozenset({"secrets", "providers", "openai_api_key"})
-"""Settings whose value is never repeated in an error."""
-# The serialisation of an origin (WHATWG HTML §7.1.1): compared as it is, so what is spelled in
-# another way would never match.
-_ORIGIN = re.compile(
-    r"(?!http://[^/]*:80$|https://[^/]*:443$)[a-z][a-z0-9+.-]*://[a-z0-9.\-_\[\]:]+", re.ASCII
-)
 _TOO_SHORT = (
     f"a secret must have at least {MIN_SECRET_LENGTH} characters, "
     "since it is redacted wherever it appears"
 )
-
-
-class InvalidSettings(ValueError):
-    """A setting that cannot be used; the message is one line that says which, and what is
-    allowed."""
 
 
 class ProviderSettings(BaseModel):
@@ -183,18 +184,20 @@ class Settings(BaseSettings):
     @classmethod
     def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:
-            if origin != "*" and not _ORIGIN.fullmatch(origin):
-                raise ValueError(
-                    f"{origin!r} is no origin as a browser sends it, such as "
-                    "https://app.example.com: lower case, no path, no port that is the scheme's "
-                    "own; or * for any"
-                )
+            require_origin(origin)
         return value
 
     @field_validator("http_allowed_networks")
     @classmethod
     def _check_networks(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         AllowedNetworks.parse(value or ())
+        return value
+
+    @field_validator("trace_hosts")
+    @classmethod
+    def _check_trace_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            require_host_pattern(host)
         return value
 
     def secret_values(self) -> list[str]:
@@ -220,39 +223,40 @@ def load_settings(environment: Mapping[str, str] = os.environ, **overrides: Any)
     *environment*, everything else from the process's own.
 
     Raises:
-        InvalidSettings: the first setting that is wrong.
+        InvalidSettings: settings are wrong; its ``problems`` are all of them.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
-    try:
-        settings = Settings(**given)
-    except ValidationError as error:
-        raise InvalidSettings(_describe(error)) from None  # the cause would show the values
     named = {
         name.removeprefix(SECRET_PREFIX): SecretStr(value)
         for name, value in environment.items()
         if name.startswith(SECRET_PREFIX) and name != SECRET_PREFIX and value
     }
-    for name, secret in named.items():
-        if len(secret.get_secret_value()) < MIN_SECRET_LENGTH:
-            raise InvalidSettings(f"{SECRET_PREFIX}{name}: {_TOO_SHORT}")
+    problems = [
+        f"{SECRET_PREFIX}{name}: {_TOO_SHORT}"
+        for name, secret in named.items()
+        if len(secret.get_secret_value()) < MIN_SECRET_LENGTH
+    ]
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        # The cause would show the values.
+        raise InvalidSettings(*descriptions(error), *problems) from None
+    if problems:
+        raise InvalidSettings(*problems)
     return settings.model_copy(update={"secrets": {**settings.secrets, **named}})
 
 
-def _describe(error: ValidationError) -> str:
-    found = error.errors(include_input=True, include_url=False)[0]
-    names = [str(part) for part in found["loc"]]
-    variable = names[0] if names[0].startswith("OPENAI_") else PREFIX + names[0].upper()
-    inside = f" ({'.'.join(names[1:])})" if len(names) > 1 else ""
-    field = names[0].lower()
-    value = found["input"]
-    shown = (
-        f" (it is {value!r})"
-        if isinstance(value, str | int | float) and field not in _SECRET_FIELDS
-        else ""
-    )
-    message = found["msg"].removeprefix("Value error, ")
-    return _first_line(f"{variable}{inside}: {message}{shown}")
-
-
-def _first_line(text: str) -> str:
-    return " ".join(text.split())[:500]
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the variables of *environment* that look like settings and are none, each with the one
+    that may have been meant."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | CLIENT_VARIABLES
+    unknown = [
+        name
+        for name in sorted(environment)
+        if name.startswith(PREFIX) and name not in known and not name.startswith(SECRET_PREFIX)
+    ]
+    meant = [difflib.get_close_matches(name, known, n=1, cutoff=0.85) for name in unknown]
+    return [
+        f"{name} (did you mean {close[0]}?)" if close else name
+        for name, close in zip(unknown, meant, strict=True)
+    ]

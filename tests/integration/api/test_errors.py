@@ -82,6 +82,7 @@ async def test_a_bad_query_value_is_named(
     error = assert_error(await client.get(f"/v1/executions?{query}"), "validation_error")
     assert error["details"]["field"] == field
     assert error["message"].startswith(field)
+    assert "dictionary" not in error["message"]  # that is what Python calls an object
 
 
 @pytest.mark.parametrize("path", ["/v1/workflows", "/v1/workflows/hello/execute"])

@@ -179,13 +179,21 @@ async def test_the_limit_of_open_files_is_raised_and_what_it_has_room_for_is_sai
     tmp_path: Path,
 ) -> None:
     limits = 'ulimit -Sn 512; ulimit -Hn 2048; exec "$@"'
-    server = ServerProcess(
-        tmp_path, {"FLOWMAESTRO_MAX_STREAMS": "5000"}, wrapper=("sh", "-c", limits, "sh")
-    )
+    settings = {"FLOWMAESTRO_MAX_STREAMS": "5000", "FLOWMAESTRO_MAX_CONNECTIONS": "6000"}
+    server = ServerProcess(tmp_path, settings, wrapper=("sh", "-c", limits, "sh"))
     server.start()
     assert server.stop() == 0
     assert "the limit of open files has room for 1792 streams" in server.log
-    assert "FLOWMAESTRO_MAX_STREAMS is 5000: raise the limit" in server.log
+    room = "the limit of open files has room for"
+    assert f"FLOWMAESTRO_MAX_STREAMS is 5000, and {room} 1792: raise it" in server.log
+    assert f"FLOWMAESTRO_MAX_CONNECTIONS is 6000, and {room} 1920: raise it" in server.log
+
+
+def test_a_variable_that_is_no_setting_is_told_in_the_log(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, {"FLOWMAESTRO_MAX_STREAM": "50"})
+    server.start()
+    assert server.stop() == 0
+    assert "FLOWMAESTRO_MAX_STREAM (did you mean FLOWMAESTRO_MAX_STREAMS?)" in server.log
 
 
 def test_a_port_in_use_is_one_line_and_the_database_is_left_alone(tmp_path: Path) -> None:

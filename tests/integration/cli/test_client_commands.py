@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -252,28 +253,64 @@ def test_errors_are_one_line(
     assert KEY not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (failure(429, "rate_limit_exceeded", "Enough.", retry_after="500"), "again in 500 seconds"),
+        (failure(503, "service_unavailable", "Enough.", retry_after="500"), "again in 500 seconds"),
+        (
+            failure(429, "rate_limit_exceeded", "So try again in 500 s.", retry_after="500"),
+            "500 s.",
+        ),
+    ],
+)
+def test_a_server_that_would_have_us_wait_too_long_says_once_for_how_long(
+    run: Run, answer: Answer, told: str
+) -> None:
+    with scripted_server(answer) as server:
+        result = run("executions", "list", url=server.url)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert told in result.stderr
+    assert result.stderr.count("again in") == 1
+    assert "req_1" in result.stderr
+
+
+def test_a_long_wait_is_told(run: Run) -> None:
+    busy = failure(503, "service_unavailable", "Too much is asked for.", retry_after="3")
+    with scripted_server(in_order(busy, success([EXECUTION], pagination=ONE_PAGE))) as server:
+        result = run("executions", "list", url=server.url)
+    assert result.returncode == 0
+    assert re.match(r"trying again in 3\.\d s: Too much is asked for\.", result.stderr)
+
+
 def test_nobody_listening_says_what_to_do(run: Run) -> None:
     result = run("executions", "list", url=unused_url())
     assert result.returncode == 1
     assert "flowmaestro serve" in result.stderr
+    assert "Errno" not in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "advice"),
     [
-        ("frobnicate",),
-        ("watch",),
-        ("watch", "a", "b"),
-        ("execute", "wf", "--input", "novalue"),
-        ("executions", "list", "--status", "odd"),
+        (("frobnicate",), "(flowmaestro --help)"),
+        (("keys", "frobnicate"), "(flowmaestro keys --help)"),
+        (("watch",), "(flowmaestro watch --help)"),
+        (("watch", "a", "b"), "(flowmaestro watch --help)"),
+        (("execute", "wf", "--input", "novalue"), "is not NAME=VALUE"),
+        (("executions", "list", "--status", "odd"), "(flowmaestro executions list --help)"),
     ],
 )
-def test_a_wrong_command_line_is_one_line_and_2(run: Run, arguments: tuple[str, ...]) -> None:
+def test_a_wrong_command_line_is_one_line_that_says_where_help_is_and_2(
+    run: Run, arguments: tuple[str, ...], advice: str
+) -> None:
     result = run(*arguments)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith("error: ")
+    assert result.stderr.endswith(f" {advice}\n")
 
 
 def test_without_a_key_it_says_how_to_make_one(run: Run) -> None:
@@ -298,6 +335,15 @@ def test_help_and_version_need_nothing_heavy(command_environment: dict[str, str]
     )
     assert result.stderr == "[0, 0] []\n"
     assert "executions" in result.stdout
+
+
+@pytest.mark.parametrize("group", [(), ("keys",), ("executions",), ("workflows",)])
+def test_the_help_cuts_no_command_s_summary_short(run: Run, group: tuple[str, ...]) -> None:
+    result = run(*group, "--help", COLUMNS="80")
+    assert result.returncode == 0
+    summaries = result.stdout.partition("Commands:\n")[2].splitlines()
+    assert summaries
+    assert [line for line in summaries if line.endswith("...")] == []
 
 
 def test_a_reader_that_goes_away_is_no_error(command_environment: dict[str, str]) -> None:

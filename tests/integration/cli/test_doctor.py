@@ -43,6 +43,26 @@ def test_a_problem_is_exit_code_1_and_a_line_with_what_to_do(run: Run, tmp_path:
     ]
 
 
+def test_a_folder_that_is_not_there_is_to_be_made(run: Run, tmp_path: Path) -> None:
+    result = run("doctor", "--database", "nowhere/flowmaestro.db")
+    assert result.returncode == 1
+    advice = "make the folder, or say where the database is"
+    assert f"there is no folder {tmp_path / 'nowhere'}\t{advice}\n" in result.stdout
+
+
+def test_each_setting_that_is_wrong_or_misspelled_is_named(run: Run) -> None:
+    wrong = run("doctor", FLOWMAESTRO_PORT="eighty", FLOWMAESTRO_LOG_LEVEL="loud")
+    told = [line.split("\t")[2] for line in wrong.stdout.splitlines() if line.startswith("prob")]
+    assert [text.partition(":")[0] for text in told] == [
+        "FLOWMAESTRO_PORT",
+        "FLOWMAESTRO_LOG_LEVEL",
+    ]
+    misspelled = run("doctor", FLOWMAESTRO_WORKERS="3")
+    assert "warning\tsettings\tno settings, and passed over: FLOWMAESTRO_WORKERS\t" in (
+        misspelled.stdout
+    )
+
+
 def test_on_a_terminal_it_is_for_people(
     command_environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -57,7 +77,9 @@ def test_on_a_terminal_it_is_for_people(
 def test_with_an_address_alone_the_database_is_not_looked_at(run: Run) -> None:
     result = run("doctor", "--url", "http://127.0.0.1:1")
     assert result.returncode == 1
-    assert [line.split("\t")[1] for line in result.stdout.splitlines()] == ["server.reach"]
+    [[_state, check, text, _advice]] = [line.split("\t") for line in result.stdout.splitlines()]
+    assert check == "server.reach"
+    assert "Errno" not in text
 
 
 def test_to_wait_needs_an_address(run: Run) -> None:

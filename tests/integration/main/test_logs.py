@@ -17,8 +17,8 @@ from flowmaestro.streaming import StreamingOptions
 from tests.support import observed_nodes
 from tests.support.api import assert_error, create, execute, finish, greeting, waiting
 from tests.support.engine import python_node
-from tests.support.raw_http import IdleReader
-from tests.support.server import ServerProcess, live_server, server_process
+from tests.support.raw_http import IdleReader, open_connection
+from tests.support.server import LiveServer, ServerProcess, live_server, server_process
 from tests.support.storage import note
 from tests.support.streaming import stage, until
 
@@ -234,3 +234,45 @@ async def test_one_line_an_execution_is_not_one_an_event(
         told = [r.getMessage() for r in records if fields_of(r).get("execution_id") == execution_id]
     assert told.count("execution ended") == 1
     assert set(told) == {"request", "execution ended"}
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (b"HELLO\r\n\r\n", 400),
+        (b"GET /healthz HT", 408),
+        (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n", 414),
+    ],
+)
+async def test_what_is_no_request_is_logged_with_the_id_that_its_answer_has(
+    tmp_path: Path, records: list[logging.LogRecord], said: bytes, status: int
+) -> None:
+    async with live_server(tmp_path, request_timeout_seconds=0.2) as server:
+        answer = await answer_to(server, said)
+    [logged] = [fields_of(record) for record in records if record.getMessage() == "no request"]
+    assert f"x-request-id: {logged['request_id']}\r\n" in answer
+    assert (logged["status"], logged["client"]) == (status, "127.0.0.1")
+    assert logged["error_code"] == "validation_error"
+    assert json.dumps(logged["reason"]) in answer
+    assert [record for record in records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_body_that_did_not_come_is_logged_as_it_was_answered(
+    tmp_path: Path, records: list[logging.LogRecord]
+) -> None:
+    async with live_server(tmp_path, request_timeout_seconds=0.2) as server:
+        head = f"POST /v1/workflows HTTP/1.1\r\nHost: x\r\nX-API-Key: {server.key}\r\n"
+        answer = await answer_to(server, f"{head}Content-Length: 100\r\n\r\n".encode())
+    assert answer.startswith("HTTP/1.1 408 ")
+    [logged] = [fields_of(record) for record in records if record.getMessage() == "request"]
+    assert (logged["status"], logged["error_code"]) == (408, "validation_error")
+    assert f"x-request-id: {logged['request_id']}\r\n" in answer
+
+
+async def answer_to(server: LiveServer, said: bytes) -> str:
+    connection = await open_connection(int(server.base_url.rpartition(":")[2]))
+    try:
+        connection.write(said)
+        return (await connection.read(65536)).decode()
+    finally:
+        await connection.close()

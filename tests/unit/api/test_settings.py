@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flowmaestro.main.settings import InvalidSettings, Settings, load_settings
+from flowmaestro.main.settings import InvalidSettings, Settings, load_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +53,8 @@ def test_overrides_win_and_none_is_no_override(monkeypatch: pytest.MonkeyPatch) 
         ("PROVIDERS", '{"a": {"base_url": "ftp://x"}}', r"FLOWMAESTRO_PROVIDERS \(a.base_url\)"),
         ("HTTP_ALLOWED_NETWORKS", "10.0.0.1/8", "FLOWMAESTRO_HTTP_ALLOWED_NETWORKS: .*10.0.0.0/8"),
         ("HTTP_ALLOWED_NETWORKS", "intranet", "FLOWMAESTRO_HTTP_ALLOWED_NETWORKS: .*'intranet'"),
+        ("TRACE_HOSTS", "https://api.example.com/", "FLOWMAESTRO_TRACE_HOSTS: .*no scheme"),
+        ("TRACE_HOSTS", "api.example.com:443", "FLOWMAESTRO_TRACE_HOSTS: .*no port"),
         ("SHUTDOWN_GRACE_SECONDS", "60", "FLOWMAESTRO_SHUTDOWN_GRACE_SECONDS: .*7"),
     ],
 )
@@ -63,6 +65,47 @@ def test_a_bad_setting_is_one_line_that_names_the_variable_and_what_is_allowed(
     with pytest.raises(InvalidSettings, match=expected) as caught:
         load_settings()
     assert "\n" not in str(caught.value)
+
+
+def test_every_bad_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWMAESTRO_PORT", "eighty")
+    monkeypatch.setenv("FLOWMAESTRO_LOG_LEVEL", "loud")
+    monkeypatch.setenv("FLOWMAESTRO_SECRET_PIN", "1234")
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings()
+    named = {problem.partition(":")[0] for problem in caught.value.problems}
+    assert named == {"FLOWMAESTRO_PORT", "FLOWMAESTRO_LOG_LEVEL", "FLOWMAESTRO_SECRET_PIN"}
+
+
+def test_a_bad_value_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWMAESTRO_HTTP_ALLOWED_NETWORKS", "intranet")
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings()
+    assert str(caught.value).count("intranet") == 1
+
+
+@pytest.mark.parametrize(
+    "host", ["api.example.com", "*.internal", "127.0.0.*", "::1", "*", "2001:db8::*"]
+)
+def test_a_host_that_is_told_of_traces_may_be_a_pattern(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("FLOWMAESTRO_TRACE_HOSTS", host)
+    assert load_settings().trace_hosts == (host,)
+
+
+def test_a_misspelled_setting_is_found_with_what_was_meant() -> None:
+    environment = dict.fromkeys(
+        (
+            *("FLOWMAESTRO_MAX_BODY_BYTE", "FLOWMAESTRO_WORKERS", "FLOWMAESTRO_PORT", "PATH"),
+            *("FLOWMAESTRO_API_KEY", "FLOWMAESTRO_BASE_URL", "FLOWMAESTRO_SECRET_TOKEN"),
+        ),
+        "1",
+    )
+    assert unknown_variables(environment) == [
+        "FLOWMAESTRO_MAX_BODY_BYTE (did you mean FLOWMAESTRO_MAX_BODY_BYTES?)",
+        "FLOWMAESTRO_WORKERS",
+    ]
 
 
 def test_secrets_come_from_an_object_and_from_single_variables(

@@ -99,10 +99,12 @@ def test_without_repeats_nothing_is_repeated() -> None:
     assert run([REFUSED, OK], max_retries=0)[0] is REFUSED
 
 
-def test_retry_after_is_waited_for() -> None:
-    result, waits = run([failed(429, "7"), OK])
+def test_retry_after_is_waited_for_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="flowmaestro.client.retries"):
+        result, waits = run([failed(429, "7"), OK])
     assert result is OK
     assert waits == [7.375]
+    assert caplog.messages[0].startswith("trying again in 7.4 s: ")
 
 
 def test_a_retry_after_that_is_too_long_raises() -> None:

@@ -35,6 +35,7 @@ OFFERED = (SSE, NDJSON, JSON)
         ("nonsense", SSE),
         ("nonsense, application/json", JSON),
         ("application/json;q=7, application/x-ndjson", NDJSON),
+        ("application/json;q=\x1d0.8, text/event-stream;q=0.7", JSON),
         (",,", SSE),
     ],
 )

@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowmaestro.api.credentials import is_like_credential
+from flowmaestro.api.errors import ApiError
 from flowmaestro.api.metrics import RequestMetrics
 from flowmaestro.api.responses import ERROR_KEY, RECORD_KEY, REQUEST_ID_KEY, request_id
 from flowmaestro.api.security_headers import add_security_headers
@@ -58,6 +59,11 @@ class RequestRecord:
         self._kept = True
         self._note(scope)
         return self._finish
+
+    def answered_for(self, scope: Scope, error: ApiError) -> None:
+        """The connection itself has told *error*, and the application cannot answer any more."""
+        self.status = error.status
+        scope[ERROR_KEY] = error
 
     def returned(self, scope: Scope) -> None:
         """The application has returned."""

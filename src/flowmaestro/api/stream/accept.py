@@ -40,9 +40,9 @@ def parse_accept(header: str) -> list[MediaRange]:
         quality = 1.0
         well_formed = _RANGE.fullmatch(name) is not None
         for parameter in parameters:
-            key, _, value = parameter.partition("=")
-            if key.strip() == "q":
-                well_formed &= _QUALITY.fullmatch(value.strip()) is not None
+            key, value = (part.strip() for part in parameter.partition("=")[::2])
+            if key == "q":
+                well_formed &= _QUALITY.fullmatch(value) is not None
                 quality = float(value) if well_formed else 0.0
         if well_formed:
             found.append(MediaRange(name, quality))

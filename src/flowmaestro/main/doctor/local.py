@@ -11,10 +11,10 @@ from pathlib import Path
 from flowmaestro.main.doctor.configuration import check_node_modules, check_workflows
 from flowmaestro.main.doctor.database import check_database, revision_finding
 from flowmaestro.main.doctor.files import check_files
-from flowmaestro.main.doctor.findings import Finding, ok, problem
+from flowmaestro.main.doctor.findings import Finding, ok, problem, warning
 from flowmaestro.main.doctor.machine import check_machine
 from flowmaestro.main.doctor.serving import descriptor_finding, lock_finding
-from flowmaestro.main.settings import InvalidSettings, Settings, load_settings
+from flowmaestro.main.settings import InvalidSettings, Settings, load_settings, unknown_variables
 from flowmaestro.nodes import Registry
 from flowmaestro.storage import DatabaseTooNew, StorageError, UnsupportedDatabase, database_path
 from flowmaestro.storage.sqlite.faults import describe
@@ -36,9 +36,14 @@ def check_local(database: str | None, *, full: bool) -> Iterator[Finding]:
     try:
         settings = load_settings(database=database)
     except InvalidSettings as error:
-        yield problem("settings", str(error).rstrip("."), "set it right, and run this again")
+        for text in error.problems:
+            yield problem("settings", text.rstrip("."), "set it right, and run this again")
         return
-    yield ok("settings", "the environment's can be used")
+    if unknown := unknown_variables():
+        text = f"no settings, and passed over: {', '.join(unknown)}"
+        yield warning("settings", text, "spell them right, or unset them")
+    else:
+        yield ok("settings", "the environment's can be used")
     finding, registry = check_node_modules(settings)
     yield finding
     try:

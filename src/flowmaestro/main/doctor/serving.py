@@ -20,6 +20,10 @@ def lock_finding(state: LockState) -> Finding:
         return ok(check, f"a server runs on the database{process}; a second one would not start")
     if state.problem is not None:
         advice = "remove the file, or give it to the user that runs the server"
+        if not state.path.parent.is_dir():
+            advice = "make the folder, or say where the database is"
+        elif not state.path.exists():
+            advice = "let the user that runs the server write to the folder"
         return problem(check, f"no server runs, and none could start: {state.problem}", advice)
     return ok(check, "no server runs on the database; one can start")
 

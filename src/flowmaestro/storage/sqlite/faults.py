@@ -12,10 +12,12 @@ import sqlalchemy as sa
 
 from flowmaestro.storage.errors import DatabaseUnusable, StorageError, StorageUnavailable
 
+DAMAGED_ADVICE = "; restore it from a backup"
+
 _REASONS = {
     "SQLITE_BUSY": "another process holds the database's lock",
     "SQLITE_CANTOPEN": "the database file cannot be opened",
-    "SQLITE_CORRUPT": "the database file is damaged; restore it from a backup",
+    "SQLITE_CORRUPT": f"the database file is damaged{DAMAGED_ADVICE}",
     "SQLITE_FULL": "the disk is full, or the database has reached its size limit",
     "SQLITE_IOERR": "reading or writing the database file failed",
     "SQLITE_LOCKED": "another process holds the database's lock",

@@ -38,8 +38,11 @@ def lock_state(url: str) -> LockState:
     database = database_path(url).resolve()
     path = database.with_name(f"{database.name}.lock")
     if not path.exists():
-        writable = os.access(path.parent, os.W_OK | os.X_OK)
-        problem = None if writable else f"{path} cannot be made: {path.parent} is not writable"
+        problem = None
+        if not path.parent.is_dir():
+            problem = f"there is no folder {path.parent}"
+        elif not os.access(path.parent, os.W_OK | os.X_OK):
+            problem = f"{path} cannot be made: {path.parent} is not writable"
         return LockState(path, held=False, process_id=None, problem=problem)
     if (process_id := _listed_holder(path)) is not None:
         return LockState(path, held=True, process_id=process_id or None)

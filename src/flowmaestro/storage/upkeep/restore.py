@@ -14,7 +14,7 @@ from pathlib import Path
 
 from flowmaestro.storage.errors import DatabaseUnusable, RestoreFailed
 from flowmaestro.storage.lock import lock_database
-from flowmaestro.storage.sqlite.faults import describe
+from flowmaestro.storage.sqlite.faults import DAMAGED_ADVICE, describe
 from flowmaestro.storage.upkeep.files import (
     Progress,
     copy_database,
@@ -63,9 +63,8 @@ def restore(
 
     Raises:
         DatabaseLocked: a server runs on the database.
-        DatabaseUnusable: *source* cannot be read, is damaged or none of ours; ``DatabaseTooNew``:
-            a newer version wrote it.
-        RestoreFailed: another process has the database open, or the disk is full.
+        RestoreFailed: *source* cannot be read, is damaged or none of ours, or a newer version wrote
+            it; another process has the database open, or the disk is full.
         StorageUnavailable: *source* cannot be read now.
     """
     path = database_path(url).resolve()
@@ -73,7 +72,11 @@ def restore(
     if path.is_dir():
         raise RestoreFailed(path, "it is a folder")
     source = source.absolute()
-    needed = inspect(source, quick_check=True).size_bytes
+    try:
+        needed = inspect(source, quick_check=True).size_bytes
+    except DatabaseUnusable as error:
+        reason = error.reason.removesuffix(DAMAGED_ADVICE)
+        raise RestoreFailed(path, f"the backup {source} cannot be used: {reason}") from error
     if path.exists() and path.samefile(source):
         raise RestoreFailed(path, "the backup is the database itself")
     lock_file = path.with_name(f"{path.name}.lock")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from flowmaestro import __version__
+from flowmaestro.client.transport import failure_text
 from flowmaestro.main.doctor.findings import Finding, ok, problem, warning
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -25,7 +26,7 @@ def check_reach(http: httpx2.Client, base_url: str) -> Iterator[Finding]:
     except httpx2.HTTPError as error:
         yield problem(
             check,
-            f"no answer from {base_url}: {error or type(error).__name__}",
+            f"no answer from {base_url}: {failure_text(error)}",
             "start the server, or check the address, the proxy and the certificate",
         )
         return
