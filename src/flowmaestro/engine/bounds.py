@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from flowmaestro.events import (
     EventEncodeError,
     LoggedEvent,
-    NodeCompleted,
     NodeExpanded,
     content_bytes,
     encode_event,
@@ -23,6 +24,13 @@ from flowmaestro.workflow import (
 
 from .execute_node import Failed
 from .options import EngineOptions
+
+
+class Taken(NamedTuple):
+    """An event's JSON, and how large the outputs or scopes in it are."""
+
+    data: str
+    content_bytes: int
 
 
 class Bounds:
@@ -56,8 +64,8 @@ class Bounds:
             return Failed(message, TOO_MANY_NODES, retryable=False)
         return None
 
-    def take(self, event: LoggedEvent) -> str | Failed:
-        """Return the JSON of *event*; or why it cannot be recorded."""
+    def take(self, event: LoggedEvent, node: NodeState | None = None) -> Taken | Failed:
+        """Return the JSON of *event*, which ends or opens *node*; or why it cannot be recorded."""
         try:
             data = encode_event(event)
         except EventEncodeError as error:
@@ -68,7 +76,13 @@ class Bounds:
         if size > limit:
             message = f"the outputs are {size:,} bytes of JSON, and {limit:,} are allowed"
             return Failed(message, OUTPUTS_TOO_LARGE, retryable=False)
-        held = self._held_with(event, data)
+        if node is None:
+            return Taken(data, 0)
+        content = content_bytes(event, data)
+        if isinstance(event, NodeExpanded):
+            held = held_after_expanding(self._state, node, len(event.scopes), content)
+        else:
+            held = held_after_completing(self._state, node, content)
         limit = self._options.max_execution_bytes
         if held > limit:
             message = (
@@ -76,16 +90,4 @@ class Bounds:
                 f"and the items of its loops as JSON, and {limit:,} are allowed"
             )
             return Failed(message, EXECUTION_TOO_LARGE, retryable=False)
-        return data
-
-    def _held_with(self, event: LoggedEvent, data: str) -> int:
-        """Return what the execution holds once *event* is applied."""
-        state = self._state
-        match event:
-            case NodeCompleted(node_id=path):
-                return held_after_completing(state, state.find(path), content_bytes(event, data))
-            case NodeExpanded(node_id=path, scopes=scopes):
-                size = content_bytes(event, data)
-                return held_after_expanding(state, state.find(path), len(scopes), size)
-            case _:
-                return 0
+        return Taken(data, content)

@@ -19,7 +19,6 @@ from flowmaestro.events import (
     LoggedEvent,
     NodeExpanded,
     NodeLog,
-    content_bytes,
 )
 from flowmaestro.nodes import Expanded, NodeType
 from flowmaestro.storage import EventLog, LogEntry
@@ -46,7 +45,7 @@ from flowmaestro.workflow import (
 )
 from flowmaestro.workflow.trace_context import TraceContext
 
-from .bounds import Bounds
+from .bounds import Bounds, Taken
 from .clock import ExecutionClock
 from .execute_node import Completed, Failed, NodeRequest, Outcome, execute_inline
 from .options import EngineOptions
@@ -198,19 +197,19 @@ class Stepper:
 
     def _carry_out(self, command: Command, step: Step) -> None:
         event = self._recorder.record(self._state, command, step.now)
-        data = None
-        if isinstance(command, CompleteNode | CompleteExecution):
-            taken = self._bounds.take(event)
-            if isinstance(taken, Failed):
-                failure: Command = (
-                    FailNode(command.node_id, taken.error, taken.error_code)
-                    if isinstance(command, CompleteNode)
-                    else FailExecution(taken.error, taken.error_code, None)
-                )
-                event = self._recorder.record(self._state, failure, step.now)
-            else:
-                data = taken
-        self._record(step, event, data)
+        taken: Taken | Failed | None = None
+        match command:
+            case CompleteNode(node_id):
+                taken = self._bounds.take(event, self._state.find(node_id))
+                if isinstance(taken, Failed):
+                    command = FailNode(node_id, taken.error, taken.error_code)
+            case CompleteExecution():
+                taken = self._bounds.take(event)
+                if isinstance(taken, Failed):
+                    command = FailExecution(taken.error, taken.error_code, None)
+        if isinstance(taken, Failed):
+            event, taken = self._recorder.record(self._state, command, step.now), None
+        self._record(step, event, taken)
         if isinstance(command, StartNode):
             self._start(self._state.find(command.node_id), step)
 
@@ -235,7 +234,7 @@ class Stepper:
         match outcome:
             case Completed(outputs, handle):
                 event = self._recorder.node_completed(node, outputs, handle, step.now)
-                taken = self._bounds.take(event)
+                taken = self._bounds.take(event, node)
             case Expanded(scopes):
                 event = NodeExpanded(
                     execution_id=self.execution_id,
@@ -243,7 +242,7 @@ class Stepper:
                     node_id=node.path,
                     scopes=scopes,
                 )
-                taken = self._bounds.unopenable(node, len(scopes)) or self._bounds.take(event)
+                taken = self._bounds.unopenable(node, len(scopes)) or self._bounds.take(event, node)
             case Failed():
                 taken = outcome
         if isinstance(taken, Failed):
@@ -256,12 +255,11 @@ class Stepper:
         else:
             self._record(step, event, taken)
 
-    def _record(self, step: Step, event: LoggedEvent, data: str | None = None) -> None:
-        """Apply *event*, and have it appended; *data* is its JSON, which whatever brings outputs or
-        scopes must have."""
+    def _record(self, step: Step, event: LoggedEvent, taken: Taken | None = None) -> None:
+        """Apply *event*, and have it appended; one with outputs or scopes is *taken* before."""
         if type(event) in OBSERVED:
             self._services.statistics.record(self._state, event)
-        size = content_bytes(event, data) if data is not None else 0
+        data, size = taken if taken is not None else (None, 0)
         self._state.apply(event, size)
         step.content_bytes += size
         step.entries.append(LogEntry(event, idempotency_key(event), data))
