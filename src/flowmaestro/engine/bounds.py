@@ -79,7 +79,7 @@ class Bounds:
         if node is None:
             return Taken(data, 0)
         content = content_bytes(event, data)
-        if isinstance(event, NodeExpanded):
+        if type(event) is NodeExpanded:  # `isinstance` of a pydantic model is slow where it is not
             held = held_after_expanding(self._state, node, len(event.scopes), content)
         else:
             held = held_after_completing(self._state, node, content)

@@ -199,6 +199,10 @@ class Stepper:
         event = self._recorder.record(self._state, command, step.now)
         taken: Taken | Failed | None = None
         match command:
+            case StartNode(node_id):
+                self._record(step, event)
+                self._start(self._state.running[node_id], step)
+                return
             case CompleteNode(node_id):
                 taken = self._bounds.take(event, self._state.find(node_id))
                 if isinstance(taken, Failed):
@@ -210,8 +214,6 @@ class Stepper:
         if isinstance(taken, Failed):
             event, taken = self._recorder.record(self._state, command, step.now), None
         self._record(step, event, taken)
-        if isinstance(command, StartNode):
-            self._start(self._state.find(command.node_id), step)
 
     def _start(self, node: NodeState, step: Step) -> None:
         node_type = self._services.node_types.get(node.node.type)

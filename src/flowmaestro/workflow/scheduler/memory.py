@@ -41,14 +41,12 @@ def nodes_after_expanding(state: ExecutionState, node: NodeState, scopes: int) -
     return state.total_nodes + scopes * len(state.body(node).nodes)
 
 
-def fail_oversized(state: ExecutionState) -> FailNode | None:
-    """Return the failure of the first loop whose results can no longer be its outputs."""
-    for path, node in state.oversized_loops.items():
-        container = cast(Container, node.container)
-        message = (
-            f"the outputs are {container.results_bytes:,} bytes of JSON after "
-            f"{container.finished:,} of {len(container.results):,} items, and "
-            f"{state.max_results_bytes:,} are allowed"
-        )
-        return FailNode(path, message, OUTPUTS_TOO_LARGE)
-    return None
+def fail_oversized(state: ExecutionState) -> FailNode:
+    """Return the failure of the first of the loops whose results can no longer be their outputs."""
+    path, node = next(iter(state.oversized_loops.items()))
+    container = cast(Container, node.container)
+    message = (
+        f"the outputs are {container.results_bytes:,} bytes of JSON after {container.finished:,} "
+        f"of {len(container.results):,} items, and {state.max_results_bytes:,} are allowed"
+    )
+    return FailNode(path, message, OUTPUTS_TOO_LARGE)
