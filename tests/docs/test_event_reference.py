@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from flowmaestro import workflow
 from flowmaestro.api.routes.parameters import EVENTS_PARAMETERS
 from flowmaestro.api.stream.query import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS
 from flowmaestro.events import EXTENSION_TYPES, decode_event
@@ -94,5 +95,7 @@ def _codes_among(call: ast.Call) -> Iterator[str]:
     named = [word.value for word in call.keywords if word.arg in ("code", "error_code")]
     for value in (*call.args[1:], *named):
         text = value.value if isinstance(value, ast.Constant) else None
+        if isinstance(value, ast.Name):
+            text = getattr(workflow, value.id, None)
         if isinstance(text, str) and re.fullmatch(r"[a-z]+(_[a-z]+)*", text):
             yield text

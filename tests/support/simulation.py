@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flowmaestro.events import LoggedEvent, NodeExpanded
+from flowmaestro.events import LoggedEvent, NodeExpanded, content_bytes, encode_event
 from flowmaestro.workflow import (
     Command,
     ExecutionState,
@@ -56,6 +56,7 @@ class Simulation:
 
     :param behaviour: how each attempt of a node ends.
     :param choose: which of the running nodes ends next; the oldest, if not given.
+    :param max_results_bytes: the largest outputs of a loop.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Simulation:
         called: dict[str, Graph] | None = None,
         choose: Choice = lambda running: 0,
         max_running: int | None = None,
+        max_results_bytes: int | None = None,
     ) -> None:
         self.graph = graph
         self.inputs = inputs or {}
@@ -74,6 +76,7 @@ class Simulation:
         self.behaviour = behaviour
         self.choose = choose
         self.max_running = max_running
+        self.max_results_bytes = max_results_bytes
         self.now = START
         self.log: list[LoggedEvent] = []
         self.decisions: list[tuple[int, datetime, Sequence[Command]]] = []
@@ -83,7 +86,16 @@ class Simulation:
         self.recorder = Recorder("exec_1", "wf_1", "A workflow")
 
     def fresh_state(self) -> ExecutionState:
-        return ExecutionState(self.graph, self.inputs, self.called)
+        return ExecutionState(
+            self.graph, self.inputs, self.called, max_results_bytes=self.max_results_bytes
+        )
+
+    def fold(self, events: Iterable[LoggedEvent]) -> ExecutionState:
+        """Return the state that a log of *events* gives."""
+        state = self.fresh_state()
+        for event in events:
+            apply_sized(state, event)
+        return state
 
     def commands(self, state: ExecutionState, now: datetime) -> Sequence[Command]:
         """What is to be done at *now*: time limits come first."""
@@ -128,7 +140,7 @@ class Simulation:
         self._apply(self.recorder.record(self.state, command, self.now))
 
     def _apply(self, event: LoggedEvent) -> None:
-        self.state.apply(event)
+        apply_sized(self.state, event)
         self.log.append(event)
         self.now += timedelta(milliseconds=1)
 
@@ -147,6 +159,11 @@ class Simulation:
                 )
             case Fails(error, error_code, retryable):
                 self._record(after_failure(node, error, error_code, retryable=retryable))
+
+
+def apply_sized(state: ExecutionState, event: LoggedEvent) -> None:
+    """Apply *event* with the size that its JSON has."""
+    state.apply(event, content_bytes(event, encode_event(event)))
 
 
 def started(commands: Sequence[Command]) -> list[str]:

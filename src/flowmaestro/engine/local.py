@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from flowmaestro.events import decode_event
+from flowmaestro.events import content_bytes, decode_event
 from flowmaestro.nodes import NodeType
 from flowmaestro.storage import (
     Execution,
@@ -344,7 +344,12 @@ class LocalEngine:
         set_log_fields(fields)
         try:
             graphs = await self._definitions.load(execution.workspace, execution.definitions)
-            state = ExecutionState(graphs[execution.workflow_id], execution.inputs, graphs)
+            state = ExecutionState(
+                graphs[execution.workflow_id],
+                execution.inputs,
+                graphs,
+                max_results_bytes=self._options.max_outputs_bytes,
+            )
             if execution.status != "pending":
                 await self._replay(execution.id, state)
                 self.statistics.recovered += 1
@@ -377,4 +382,6 @@ class LocalEngine:
         while records := await self._storage.log.read(
             execution_id, after=state.last_number, limit=REPLAY_PAGE
         ):
-            state.apply_all(decode_event(record.data) for record in records)
+            for record in records:
+                event = decode_event(record.data)
+                state.apply(event, content_bytes(event, record.data))

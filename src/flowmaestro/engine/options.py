@@ -31,6 +31,12 @@ class EngineOptions:
     """For workflows whose settings have no ``timeout_ms``; ``None`` is no limit."""
     max_outputs_bytes: int = 1_000_000
     """The largest outputs of one node or execution, as JSON."""
+    max_execution_bytes: int = 32 * 1024 * 1024
+    """What one execution may hold in memory, as it is counted: outputs and items as JSON, and a
+    fixed size for each scope that may be open and each of its nodes."""
+    max_execution_nodes: int = 1_000_000
+    """The nodes that one execution may have, those of its loops' iterations and of called workflows
+    included."""
     max_depth: int = 16
     """How deep loops and called workflows may hold each other."""
     trace: Callable[[Execution], TraceContext | None] | None = field(default=None, repr=False)

@@ -15,12 +15,10 @@ from datetime import datetime
 from typing import Any
 
 from flowmaestro.events import (
-    EventEncodeError,
     ExecutionCancelled,
     LoggedEvent,
     NodeExpanded,
     NodeLog,
-    encode_event,
 )
 from flowmaestro.nodes import Expanded, NodeType
 from flowmaestro.storage import EventLog, LogEntry
@@ -47,6 +45,7 @@ from flowmaestro.workflow import (
 )
 from flowmaestro.workflow.trace_context import TraceContext
 
+from .bounds import Bounds, Taken
 from .clock import ExecutionClock
 from .execute_node import Completed, Failed, NodeRequest, Outcome, execute_inline
 from .options import EngineOptions
@@ -57,6 +56,8 @@ from .statistics import OBSERVED, EngineStatistics
 
 MAX_STEP_EVENTS = 250
 """A step appends at this many events even if it could go on: readers shall see them come."""
+MAX_STEP_BYTES = 4 * 1024 * 1024
+"""So it does at this many bytes of outputs and scopes, which it holds until they are durable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +82,13 @@ class Step:
     starts: list[NodeState] = field(default_factory=list)
     """Each holds one of the engine's node slots."""
     reports: list[asyncio.Future[None]] = field(default_factory=list)
+    content_bytes: int = 0
+    """Of the outputs and scopes in the entries."""
 
     @property
     def is_full(self) -> bool:
         """Whether there may be more to do at once, in another step."""
-        return len(self.entries) >= MAX_STEP_EVENTS
+        return len(self.entries) >= MAX_STEP_EVENTS or self.content_bytes >= MAX_STEP_BYTES
 
 
 class Stepper:
@@ -111,6 +114,7 @@ class Stepper:
         self._services = services
         self._recorder = recorder
         self._state = state
+        self._bounds = Bounds(services.options, state)
         self._created_at = created_at
         self._clock = clock
         self._post = post
@@ -147,8 +151,11 @@ class Stepper:
                 break
             for command in commands:
                 self._carry_out(command, step)
-                if self._state.failure is not None or self._state.failed_containers:
-                    break  # an inline node failed: what stands behind it may not start any more
+                state = self._state
+                if state.failure is not None or state.failed_containers or state.oversized_loops:
+                    break  # by an inline node: what stands behind it may not start any more
+                if step.content_bytes >= MAX_STEP_BYTES:
+                    break
         return step
 
     def next_deadline(self, now: datetime, *, may_start_nodes: bool) -> datetime | None:
@@ -190,17 +197,23 @@ class Stepper:
 
     def _carry_out(self, command: Command, step: Step) -> None:
         event = self._recorder.record(self._state, command, step.now)
-        if isinstance(command, CompleteNode | CompleteExecution) and (fault := self._fault(event)):
-            node_id = command.node_id if isinstance(command, CompleteNode) else None
-            failure: Command = (
-                FailNode(node_id, fault.error, fault.error_code)
-                if node_id is not None
-                else FailExecution(fault.error, fault.error_code, None)
-            )
-            event = self._recorder.record(self._state, failure, step.now)
-        self._record(step, event)
-        if isinstance(command, StartNode):
-            self._start(self._state.find(command.node_id), step)
+        taken: Taken | Failed | None = None
+        match command:
+            case StartNode(node_id):
+                self._record(step, event)
+                self._start(self._state.running[node_id], step)
+                return
+            case CompleteNode(node_id):
+                taken = self._bounds.take(event, self._state.find(node_id))
+                if isinstance(taken, Failed):
+                    command = FailNode(node_id, taken.error, taken.error_code)
+            case CompleteExecution():
+                taken = self._bounds.take(event)
+                if isinstance(taken, Failed):
+                    command = FailExecution(taken.error, taken.error_code, None)
+        if isinstance(taken, Failed):
+            event, taken = self._recorder.record(self._state, command, step.now), None
+        self._record(step, event, taken)
 
     def _start(self, node: NodeState, step: Step) -> None:
         node_type = self._services.node_types.get(node.node.type)
@@ -223,6 +236,7 @@ class Stepper:
         match outcome:
             case Completed(outputs, handle):
                 event = self._recorder.node_completed(node, outputs, handle, step.now)
+                taken = self._bounds.take(event, node)
             case Expanded(scopes):
                 event = NodeExpanded(
                     execution_id=self.execution_id,
@@ -230,53 +244,27 @@ class Stepper:
                     node_id=node.path,
                     scopes=scopes,
                 )
-                outcome = self._unopenable(node) or outcome
+                taken = self._bounds.unopenable(node, len(scopes)) or self._bounds.take(event, node)
             case Failed():
-                pass
-        if not isinstance(outcome, Failed):
-            fault = self._fault(event)
-            if fault is None:
-                self._record(step, event)
-                return
-            outcome = fault
-        command = after_failure(
-            node, outcome.error, outcome.error_code, retryable=outcome.retryable
-        )
-        self._record(step, self._recorder.record(self._state, command, step.now))
+                taken = outcome
+        if isinstance(taken, Failed):
+            event = self._recorder.record(
+                self._state,
+                after_failure(node, taken.error, taken.error_code, retryable=taken.retryable),
+                step.now,
+            )
+            self._record(step, event)
+        else:
+            self._record(step, event, taken)
 
-    def _unopenable(self, node: NodeState) -> Failed | None:
-        """Say why the scopes of a container cannot be opened, if so."""
-        depth, scope = 1, node.scope
-        while scope.parent is not None:
-            depth, scope = depth + 1, scope.parent
-        limit = self._services.options.max_depth
-        if depth > limit:
-            message = f"loops and called workflows hold each other more than {limit} deep"
-            return Failed(message, "too_deep", retryable=False)
-        called = node.node.workflow_id
-        if node.node.body is None and called not in self._state.called:
-            message = f"the workflow {called!r} did not exist when this execution was accepted"
-            return Failed(message, "unknown_workflow", retryable=False)
-        return None
-
-    def _fault(self, event: LoggedEvent) -> Failed | None:
-        """Say why the log would not take *event*, if so."""
-        limit = self._services.options.max_outputs_bytes
-        try:
-            size = len(encode_event(event).encode())
-        except EventEncodeError as error:
-            message = f"the outputs cannot be stored as JSON: {error.path} {error.reason}"
-            return Failed(message, "invalid_outputs", retryable=False)
-        if size > limit:
-            message = f"the outputs are {size:,} bytes of JSON, and {limit:,} are allowed"
-            return Failed(message, "outputs_too_large", retryable=False)
-        return None
-
-    def _record(self, step: Step, event: LoggedEvent) -> None:
+    def _record(self, step: Step, event: LoggedEvent, taken: Taken | None = None) -> None:
+        """Apply *event*, and have it appended; one with outputs or scopes is *taken* before."""
         if type(event) in OBSERVED:
             self._services.statistics.record(self._state, event)
-        self._state.apply(event)
-        step.entries.append(LogEntry(event, idempotency_key(event)))
+        data, size = taken if taken is not None else (None, 0)
+        self._state.apply(event, size)
+        step.content_bytes += size
+        step.entries.append(LogEntry(event, idempotency_key(event), data))
 
     # Messages.
 

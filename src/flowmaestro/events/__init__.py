@@ -12,6 +12,7 @@ from flowmaestro.events.codec import (
     EventDecodeError,
     EventEncodeError,
     LoggedEventAdapter,
+    content_bytes,
     decode_event,
     encode_event,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "TerminalEvent",
     "Timestamp",
     "UnknownEvent",
+    "content_bytes",
     "decode_event",
     "encode_connected",
     "encode_event",

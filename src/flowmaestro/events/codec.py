@@ -15,7 +15,14 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from flowmaestro.events._faults import MAX_DEPTH, MAX_INTEGER_DIGITS, find_fault
-from flowmaestro.events.models import Connected, Event, LoggedEvent, UnknownEvent
+from flowmaestro.events.models import (
+    Connected,
+    Event,
+    LoggedEvent,
+    NodeCompleted,
+    NodeExpanded,
+    UnknownEvent,
+)
 
 # Built at first use: a command line that only prints its help should not wait for validators.
 _ADAPTER_CONFIG: Final = ConfigDict(defer_build=True, hide_input_in_errors=True)
@@ -101,6 +108,24 @@ def encode_event(event: Event) -> str:
         path, reason = find_fault(event) or ("", f"is not JSON: {error}")
         raise EventEncodeError(event.type, path, reason) from error
     return text
+
+
+def content_bytes(event: Event, data: str) -> int:
+    """Return how large the outputs of a ``node:completed`` or the scopes of a ``node:expanded`` are
+    in *data*, the event's JSON: UTF-8 bytes; 0 for other events.
+
+    It looks for the keys around them, which costs nothing that grows with them. A key's quotes
+    cannot be within a string, and the fields before and after hold no objects.
+    """
+    if isinstance(event, NodeCompleted):
+        start = data.find('"outputs":') + len('"outputs":')
+        end = data.rfind(',"attempt":')
+    elif isinstance(event, NodeExpanded):
+        start = data.find('"scopes":') + len('"scopes":')
+        end = len(data) - 1
+    else:
+        return 0
+    return end - start if data.isascii() else len(data[start:end].encode())
 
 
 def decode_event(

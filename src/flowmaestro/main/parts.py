@@ -62,6 +62,8 @@ def engine_options(
         max_start_delay_seconds=settings.max_start_delay_seconds,
         default_node_timeout_ms=_milliseconds(settings.node_timeout_seconds),
         default_execution_timeout_ms=_milliseconds(settings.execution_timeout_seconds),
+        max_execution_bytes=settings.max_execution_bytes,
+        max_execution_nodes=settings.max_execution_nodes,
         trace=trace,
         secrets={name: value.get_secret_value() for name, value in settings.secrets.items()},
     )

@@ -117,6 +117,11 @@ class Settings(BaseSettings):
     max_concurrent_nodes: int = Field(default=256, ge=1)
     max_concurrent_executions: int = Field(default=1000, ge=1)
     max_unfinished_executions: int = Field(default=100_000, ge=1)
+    max_execution_bytes: int = Field(default=32 * 1024 * 1024, ge=1_000_000)
+    """What one execution may hold in memory: outputs and items as JSON, and for each iteration that
+    may be open at once 1,000 bytes, and 300 more for each of its nodes."""
+    max_execution_nodes: int = Field(default=1_000_000, ge=1)
+    """The nodes that one execution may have, each iteration's counted."""
     max_starting_executions: int = Field(default=500, ge=1)
     """Executions that may be on their way from a request to their first event."""
     max_start_delay_seconds: float | None = Field(default=1.0, gt=0)

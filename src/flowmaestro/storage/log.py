@@ -83,7 +83,7 @@ class EventLog:
                 )
             if ending is not None:
                 raise LogEnded(execution_id)
-            data = encode_event(event)
+            data = encode_event(event) if entry.data is None else entry.data
             bytes_of_data = len(data) if data.isascii() else len(data.encode())
             if bytes_of_data > self._options.max_event_bytes:
                 raise EventTooLarge(self._options.max_event_bytes, bytes_of_data)

@@ -21,6 +21,8 @@ class LogEntry:
 
     event: LoggedEvent
     key: str | None = None
+    data: str | None = None
+    """The event's JSON, where it has been made already."""
 
 
 class LogRecord(NamedTuple):  # one is made for every event, and a tuple costs least

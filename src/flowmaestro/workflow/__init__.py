@@ -25,7 +25,10 @@ from .inputs import check_inputs, input_schema
 from .limits import Limits
 from .problems import InvalidDefinition, Problem
 from .scheduler import (
+    EXECUTION_TOO_LARGE,
     MAX_INTERRUPTIONS,
+    OUTPUTS_TOO_LARGE,
+    TOO_MANY_NODES,
     Command,
     CompleteExecution,
     CompleteNode,
@@ -50,16 +53,22 @@ from .scheduler import (
     after_interruption,
     deadlines,
     decide,
+    held_after_completing,
+    held_after_expanding,
     idempotency_key,
     milliseconds_between,
     next_retry_at,
+    nodes_after_expanding,
     overdue,
     progress,
 )
 from .validation import validate
 
 __all__ = [
+    "EXECUTION_TOO_LARGE",
     "MAX_INTERRUPTIONS",
+    "OUTPUTS_TOO_LARGE",
+    "TOO_MANY_NODES",
     "Catalog",
     "Command",
     "CompleteExecution",
@@ -95,10 +104,13 @@ __all__ = [
     "check_inputs",
     "deadlines",
     "decide",
+    "held_after_completing",
+    "held_after_expanding",
     "idempotency_key",
     "input_schema",
     "milliseconds_between",
     "next_retry_at",
+    "nodes_after_expanding",
     "overdue",
     "parse_document",
     "progress",

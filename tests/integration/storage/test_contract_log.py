@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowmaestro.events import decode_event
+from flowmaestro.events import decode_event, encode_event
 from flowmaestro.storage import (
     ErrorDetails,
     EventTooLarge,
@@ -54,6 +54,15 @@ async def test_returns_what_it_will_read_and_what_was_encoded(storage: Storage) 
     assert record.type == "node:log"
     assert "\n" not in record.data
     assert decode_event(record.data) == entry.event
+
+
+async def test_json_that_has_been_made_is_what_is_stored(storage: Storage) -> None:
+    log = (await create_execution(storage)).id
+    event = note(log, "é").event
+    data = encode_event(event)
+    records = await storage.log.append(log, [LogEntry(event), LogEntry(event, data=data)])
+    assert [record.data for record in records] == [data, data]
+    assert await storage.log.read(log, after=0, limit=10) == records
 
 
 async def test_a_hundred_concurrent_appenders_leave_no_gap_and_each_log_its_own_numbers(

@@ -17,8 +17,10 @@ from flowmaestro.events import (
     ExecutionProgress,
     LoggedEventAdapter,
     NodeCompleted,
+    NodeExpanded,
     NodeFailed,
     UnknownEvent,
+    content_bytes,
     decode_event,
     encode_event,
 )
@@ -183,6 +185,49 @@ def test_outputs_come_back_as_they_were_on_one_line(outputs: dict[str, Any]) -> 
     assert "\r" not in text
     assert decode_event(text) == event
     assert json.loads(text)["outputs"] == outputs
+
+
+misleading = st.text() | st.sampled_from(
+    ['"outputs":{}', ',"attempt":1', '\\"outputs":', '"scopes":[]', "\\", '"}']
+)
+
+
+@given(
+    outputs=st.dictionaries(misleading, json_values | misleading),
+    name=misleading,
+    handle=st.none() | misleading,
+)
+def test_the_size_of_outputs_is_what_they_have_in_the_event(
+    outputs: dict[str, Any], name: str, handle: str | None
+) -> None:
+    event = completed(outputs, handle=handle).model_copy(update={"node_name": name})
+    text = encode_event(event)
+    nothing = encode_event(event.model_copy(update={"outputs": {}}))
+    grown = len(text.encode()) - len(nothing.encode())
+    assert content_bytes(event, text) == grown + len("{}")
+
+
+@given(scopes=st.lists(st.dictionaries(misleading, json_values | misleading)), node_id=misleading)
+def test_the_size_of_scopes_is_what_they_have_in_the_event(
+    scopes: list[dict[str, Any]], node_id: str
+) -> None:
+    event = NodeExpanded(execution_id="e", timestamp=MOMENT, node_id=node_id, scopes=scopes)
+    text = encode_event(event)
+    nothing = encode_event(event.model_copy(update={"scopes": []}))
+    grown = len(text.encode()) - len(nothing.encode())
+    assert content_bytes(event, text) == grown + len("[]")
+
+
+def test_other_events_have_no_content() -> None:
+    event = ExecutionProgress(
+        execution_id="e",
+        timestamp=MOMENT,
+        progress=50,
+        current_node='"outputs":{}',
+        completed_nodes=1,
+        total_nodes=2,
+    )
+    assert content_bytes(event, encode_event(event)) == 0
 
 
 def test_text_beyond_ascii_is_not_escaped() -> None:

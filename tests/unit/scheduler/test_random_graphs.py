@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from flowmaestro.events import (
     ExecutionCompleted,
     ExecutionProgress,
+    LoggedEvent,
     NodeCompleted,
     NodeFailed,
     NodeSkipped,
@@ -18,7 +19,15 @@ from flowmaestro.events import (
     decode_event,
     encode_event,
 )
-from flowmaestro.workflow import Definition, Graph, NodeState, idempotency_key
+from flowmaestro.workflow import (
+    Definition,
+    FailExecution,
+    FailNode,
+    Graph,
+    NodeState,
+    Scope,
+    idempotency_key,
+)
 from tests.support.simulation import Completes, Expands, Fails, Simulation
 
 HANDLES = ("true", "false")
@@ -92,6 +101,7 @@ def simulations(draw: st.DrawFn) -> Simulation:
         called={"called": CALLED},
         choose=lambda running: draw(st.integers(0, running - 1)),
         max_running=draw(st.sampled_from([None, 1, 2])),
+        max_results_bytes=draw(st.sampled_from([None, 30, 100])),
     )
 
 
@@ -106,10 +116,10 @@ def test_every_execution_ends_with_one_terminal_event_last(simulation: Simulatio
 @given(simulations())
 def test_a_fold_of_any_prefix_decides_what_the_run_decided(simulation: Simulation) -> None:
     simulation.run()
-    log = [decode_event(encode_event(event)) for event in simulation.log]
+    log = [cast(LoggedEvent, decode_event(encode_event(event))) for event in simulation.log]
 
     for length, now, commands in simulation.decisions:
-        folded = simulation.fresh_state().apply_all(log[:length])
+        folded = simulation.fold(log[:length])
         assert simulation.commands(folded, now) == commands
 
 
@@ -161,3 +171,33 @@ def test_idempotency_keys_are_unique_within_a_log(simulation: Simulation) -> Non
     simulation.run()
     keys = [key for event in simulation.log if (key := idempotency_key(event)) is not None]
     assert len(keys) == len(set(keys))
+
+
+def counted(scope: Scope) -> int:
+    """What *scope* holds, counted anew."""
+    held = sum(scope.outputs_bytes.values())
+    for node in scope.nodes.values():
+        container = node.container
+        if container is not None:
+            held += container.own_bytes + container.results_bytes
+            held += sum(counted(inner) for inner in container.open_scopes.values())
+    return held
+
+
+@given(simulations())
+def test_what_is_held_is_what_a_count_anew_gives(simulation: Simulation) -> None:
+    simulation.run()
+    for length in range(0, len(simulation.log), 7):
+        state = simulation.fold(simulation.log[:length])
+        assert state.held_bytes == counted(state.root)
+    assert simulation.state.held_bytes == counted(simulation.state.root)
+
+
+@given(simulations())
+def test_a_loop_whose_results_are_too_large_starts_nothing_more(simulation: Simulation) -> None:
+    simulation.run()
+    for length, _, commands in simulation.decisions:
+        state = simulation.fold(simulation.log[:length])
+        if state.oversized_loops and state.failure is None and not state.failed_containers:
+            [command] = commands
+            assert isinstance(command, FailNode | FailExecution)

@@ -5,6 +5,7 @@
     graph       a definition made ready: who follows whom
     scope       one run of a graph, and the names its expressions see
     container   the scopes of an open loop, or of a called workflow
+    memory      what an execution holds, counted, and the bounds of it
     state       where an execution stands: a fold of its events
     commands    what can be done next
     decide      state → commands
@@ -36,12 +37,22 @@ from .decide import (
     progress,
 )
 from .graph import Graph, GraphNode
+from .memory import (
+    OUTPUTS_TOO_LARGE,
+    TOO_MANY_NODES,
+    held_after_completing,
+    held_after_expanding,
+    nodes_after_expanding,
+)
 from .record import Recorder, idempotency_key, milliseconds_between
 from .scope import NodeState, NodeStatus, Scope, ScopeNames
-from .state import ExecutionState, InconsistentLog
+from .state import EXECUTION_TOO_LARGE, ExecutionState, InconsistentLog
 
 __all__ = [
+    "EXECUTION_TOO_LARGE",
     "MAX_INTERRUPTIONS",
+    "OUTPUTS_TOO_LARGE",
+    "TOO_MANY_NODES",
     "Command",
     "CompleteExecution",
     "CompleteNode",
@@ -67,9 +78,12 @@ __all__ = [
     "after_interruption",
     "deadlines",
     "decide",
+    "held_after_completing",
+    "held_after_expanding",
     "idempotency_key",
     "milliseconds_between",
     "next_retry_at",
+    "nodes_after_expanding",
     "overdue",
     "progress",
 ]

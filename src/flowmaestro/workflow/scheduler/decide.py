@@ -25,6 +25,7 @@ from .commands import (
     StartNode,
 )
 from .container import Container
+from .memory import fail_oversized
 from .retry import delay_ms
 from .scope import NodeState, Scope
 from .state import ExecutionState
@@ -53,6 +54,8 @@ def decide(
         # One at a time, like all commands whose event can end what other commands are about.
         path, failed = next(iter(state.failed_containers.items()))
         return (FailNode(path, f"{failed.node_id}: {failed.error}", failed.error_code),)
+    if state.oversized_loops:
+        return (fail_oversized(state),)
     if state.unreached:
         return [SkipNode(path) for path in state.unreached]
     if state.finished_containers:

@@ -11,6 +11,9 @@ from flowmaestro.workflow.definition import Definition, EdgeDefinition, NodeDefi
 if TYPE_CHECKING:
     from flowmaestro.workflow.expressions import CompiledValue
 
+_OUTPUT_NODE_BYTES = len('{"name":,"value":}') - len(":")
+"""What the outputs of an ``output`` node have more than its part of the graph's."""
+
 
 @dataclass(slots=True, eq=False)
 class GraphNode:
@@ -95,6 +98,16 @@ class Graph:
                 if node_id in outputs
             }
         return {node_id: outputs[node_id] for node_id in self._sinks if node_id in outputs}
+
+    def result_bytes(self, outputs_bytes: Mapping[str, int]) -> int:
+        """Return how many bytes of JSON :meth:`collect_outputs` gives at least, from the sizes of
+        the nodes' outputs."""
+        if self._output_nodes:
+            return sum(
+                max(0, outputs_bytes.get(node_id, 0) - _OUTPUT_NODE_BYTES)
+                for node_id in self._output_nodes
+            )
+        return sum(outputs_bytes.get(node_id, 0) for node_id in self._sinks)
 
 
 def _body(node: NodeDefinition) -> Graph | None:

@@ -71,6 +71,7 @@ class Scope:
     __slots__ = (
         "container",
         "graph",
+        "held_bytes",
         "index",
         "inputs",
         "names",
@@ -78,6 +79,7 @@ class Scope:
         "opened_at",
         "outer",
         "outputs",
+        "outputs_bytes",
         "prefix",
         "running",
         "unsettled",
@@ -106,6 +108,10 @@ class Scope:
         self.opened_at = opened_at
         self.inputs: Mapping[str, Any] = self.names if outer is None else outer.inputs
         self.outputs: dict[str, dict[str, Any]] = {}
+        self.outputs_bytes: dict[str, int] = {}
+        """How large each node's outputs are, as JSON."""
+        self.held_bytes = 0
+        """What is held by this scope and by all within it."""
         self.variables: dict[str, Any] = {}
         self.running = 0
         self.unsettled = len(graph.nodes)
@@ -124,6 +130,13 @@ class Scope:
         level: Scope | None = self
         while level is not None:
             level.running += change
+            level = level.parent
+
+    def hold(self, change: int) -> None:
+        """Add *change* bytes to what this scope and all around it hold."""
+        level: Scope | None = self
+        while level is not None:
+            level.held_bytes += change
             level = level.parent
 
 

@@ -33,6 +33,10 @@ from .container import Container
 from .graph import Graph
 from .scope import NodeState, NodeStatus, Scope
 
+EXECUTION_TOO_LARGE = "execution_too_large"
+"""The error code of a node for whose outputs or scopes the execution has no room left. No
+``on_error`` handles it: what would go on would only come to the same bound again."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScopeFailure:
@@ -53,6 +57,8 @@ class ExecutionState:
     :param graph: the executed workflow.
     :param inputs: the execution's inputs by name.
     :param called: the graphs that ``workflow`` nodes may call, by workflow id.
+    :param max_results_bytes: the largest outputs of a loop; ``None`` is no limit. It changes what
+        is decided from the state, and not which events may follow.
     """
 
     def __init__(
@@ -60,8 +66,11 @@ class ExecutionState:
         graph: Graph,
         inputs: Mapping[str, Any],
         called: Mapping[str, Graph] | None = None,
+        *,
+        max_results_bytes: int | None = None,
     ) -> None:
         self.graph = graph
+        self.max_results_bytes = max_results_bytes
         self.called = called or {}
         self.status: ExecutionStatus = "pending"
         self.started_at: datetime | None = None
@@ -87,6 +96,8 @@ class ExecutionState:
         self.open_containers: dict[str, NodeState] = {}
         self.finished_containers: dict[str, NodeState] = {}
         self.failed_containers: dict[str, ScopeFailure] = {}
+        self.oversized_loops: dict[str, NodeState] = {}
+        self._content_bytes = 0
 
     @property
     def ended(self) -> bool:
@@ -98,6 +109,23 @@ class ExecutionState:
         """What the workflow gives, from what has completed so far."""
         return self.root.graph.collect_outputs(self.root.outputs)
 
+    @property
+    def held_bytes(self) -> int:
+        """What the execution holds in memory, as it is counted: see ``memory``."""
+        return self.root.held_bytes
+
+    def body(self, node: NodeState) -> Graph:
+        """Return the graph that each scope of the container *node* runs.
+
+        :raises InconsistentLog: if it calls a workflow that is not pinned.
+        """
+        if node.node.body is not None:
+            return node.node.body
+        try:
+            return self.called[cast(str, node.node.workflow_id)]
+        except KeyError:
+            raise InconsistentLog(f"{node.path!r} calls a workflow that is not pinned") from None
+
     def find(self, path: str) -> NodeState:
         """Return the node at *path*.
 
@@ -108,14 +136,16 @@ class ExecutionState:
             raise InconsistentLog(f"no open scope holds a node {path!r}")
         return node
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Event, content_bytes: int = 0) -> None:
         """Take the next event of the log into account. Types that change nothing are passed over.
 
+        :param content_bytes: how large the outputs or scopes are that it brings, as JSON.
         :raises InconsistentLog: if the event cannot follow the ones before it.
         """
         if self.ended:
             raise InconsistentLog(f"{event.type} after the end of the log")
         self.now = event.timestamp
+        self._content_bytes = content_bytes
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(self, event)
@@ -175,7 +205,9 @@ class ExecutionState:
     def _node_expanded(self, event: NodeExpanded) -> None:
         node = self._stop_running(event.node_id)
         node.status = NodeStatus.OPEN
-        node.container = Container(node, self._body(node), event.scopes)
+        body = self.body(node)
+        node.container = Container(node, body, event.scopes, self._content_bytes)
+        node.scope.hold(node.container.own_bytes)
         self.total_nodes += len(event.scopes) * len(node.container.body.nodes)
         self.open_containers[node.path] = node
         self._go_on(node.container)
@@ -184,20 +216,20 @@ class ExecutionState:
         node = self._leave(event.node_id)
         node.status = NodeStatus.COMPLETED
         scope = node.scope
-        scope.outputs[node.node.id] = event.outputs
         config = node.node.definition.config
         if node.node.type == "input":
             name = config.get("input_variable") or config.get("input_name")
             if isinstance(name, str):
                 scope.variables[name] = event.outputs.get("value")
-        variable = config.get("output_variable")
-        if isinstance(variable, str) and variable:
-            scope.variables[variable] = event.outputs
+        self._keep(node, event.outputs, self._content_bytes)
         self._settle(node, event.handle)
 
     def _node_failed(self, event: NodeFailed) -> None:
         node = self._leave(event.node_id)
         node.status = NodeStatus.FAILED
+        if event.error_code == EXECUTION_TOO_LARGE:
+            self.failure = ScopeFailure(node.path, event.error, event.error_code)
+            return
         on_error = node.node.definition.on_error
         if on_error is None or on_error.strategy == "fail":
             self._fail_scope(node.scope, ScopeFailure(node.path, event.error, event.error_code))
@@ -207,12 +239,11 @@ class ExecutionState:
             value = on_error.fallback_value
             outputs = value if isinstance(value, dict) else {"value": value}
             handle = value if isinstance(value, str) else handle
+            new_bytes = 0  # it is the definition's
         else:
             outputs = {"error": event.error, "error_code": event.error_code}
-        node.scope.outputs[node.node.id] = outputs
-        variable = node.node.definition.config.get("output_variable")
-        if isinstance(variable, str) and variable:
-            node.scope.variables[variable] = outputs
+            new_bytes = len(event.error) + len(event.error_code)
+        self._keep(node, outputs, new_bytes)
         self._settle(node, handle)
 
     def _node_skipped(self, event: NodeSkipped) -> None:
@@ -224,13 +255,15 @@ class ExecutionState:
 
     # Scopes.
 
-    def _body(self, node: NodeState) -> Graph:
-        if node.node.body is not None:
-            return node.node.body
-        try:
-            return self.called[cast(str, node.node.workflow_id)]
-        except KeyError:
-            raise InconsistentLog(f"{node.path!r} calls a workflow that is not pinned") from None
+    def _keep(self, node: NodeState, outputs: dict[str, Any], outputs_bytes: int) -> None:
+        """Give a node's outputs their names, for as long as its scope is open."""
+        scope = node.scope
+        scope.outputs[node.node.id] = outputs
+        scope.outputs_bytes[node.node.id] = outputs_bytes
+        scope.hold(outputs_bytes)
+        variable = node.node.definition.config.get("output_variable")
+        if isinstance(variable, str) and variable:
+            scope.variables[variable] = outputs
 
     def _open(self, scope: Scope) -> None:
         for node in scope.nodes.values():
@@ -261,6 +294,12 @@ class ExecutionState:
     def _close(self, scope: Scope, node: NodeState) -> None:
         container = cast(Container, node.container)
         container.close(scope)
+        if (
+            container.is_loop
+            and self.max_results_bytes is not None
+            and container.results_bytes > self.max_results_bytes
+        ):
+            self.oversized_loops[node.path] = node
         self._go_on(container)
 
     def _go_on(self, container: Container) -> None:
@@ -296,7 +335,9 @@ class ExecutionState:
             raise InconsistentLog(f"{path!r} ended without running")
         self.finished_containers.pop(path, None)
         self.failed_containers.pop(path, None)
+        self.oversized_loops.pop(path, None)
         container = cast(Container, node.container)
+        node.scope.hold(-container.held_bytes)
         self.settled_nodes += container.unsettled
         for inner in container.descendants():
             if inner.status is NodeStatus.RUNNING:
@@ -308,6 +349,7 @@ class ExecutionState:
                 self.open_containers,
                 self.finished_containers,
                 self.failed_containers,
+                self.oversized_loops,
             ):
                 pending.pop(inner.path, None)
         node.container = None
