@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -24,6 +25,8 @@ def main() -> int:
     folder = Path(arguments.folder or tempfile.mkdtemp(prefix="torture-"))
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
+    # As Ctrl-C: the server's process is to end with this one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(
         f"seed {arguments.seed}, {arguments.seconds:g} s, what is kept is in {folder}", flush=True
     )
